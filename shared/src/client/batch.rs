@@ -1,0 +1,74 @@
+//! Batches: many jobs taken in as one, or none of them.
+
+use super::{Client, ClientError, Enqueued};
+use crate::id::JobId;
+use crate::job::{Envelope, Refusal, RefusalKind};
+use crate::store::{EnqueueReply, NewJob, StoreError, TakenIn};
+
+/// Why a batch was not taken in.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BatchError {
+    /// Which of its jobs was refused, from 0; `None` when it is not about one of them.
+    pub place: Option<usize>,
+    /// Why.
+    pub error: ClientError,
+}
+
+impl From<ClientError> for BatchError {
+    fn from(error: ClientError) -> Self {
+        Self { place: None, error }
+    }
+}
+
+impl From<StoreError> for BatchError {
+    fn from(error: StoreError) -> Self {
+        ClientError::from(error).into()
+    }
+}
+
+impl Client {
+    /// Takes many jobs in, all or none, and returns them as they stand, in the same order.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is not taken, when their queues live in several partitions, or Redis cannot be reached or takes no
+    /// more. None is taken in then.
+    pub async fn enqueue_all(&self, envelopes: &[Envelope]) -> Result<Vec<Enqueued>, BatchError> {
+        self.in_one_partition(envelopes)?;
+        let jobs: Vec<NewJob<'_>> =
+            envelopes.iter().map(|envelope| NewJob::new(self.store.id_for(envelope), envelope)).collect();
+        match self.store.enqueue(&jobs).await? {
+            EnqueueReply::Exists(id) => {
+                // Of two jobs of one id in the batch, it is the second that is one too many.
+                let place = jobs.iter().rposition(|job| job.id == id);
+                Err(BatchError { place, error: ClientError::Duplicate(id) })
+            }
+            EnqueueReply::Duplicate { holder, place } => {
+                Err(BatchError { place: Some(place), error: ClientError::NotUnique(holder) })
+            }
+            EnqueueReply::Enqueued(taken) => self.as_they_stand(&taken).await,
+        }
+    }
+
+    fn in_one_partition(&self, envelopes: &[Envelope]) -> Result<(), ClientError> {
+        let mut partitions = envelopes.iter().map(|envelope| self.store.keys().partition_of(&envelope.queue));
+        let first = partitions.next();
+        if partitions.all(|partition| Some(partition) == first) {
+            return Ok(());
+        }
+        let message = "the queues of this batch live in several partitions, which cannot be changed as one: \
+             send a batch for each queue";
+        Err(Refusal { kind: RefusalKind::Unsupported, ..Refusal::field("jobs", message) }.into())
+    }
+
+    async fn as_they_stand(&self, taken: &[TakenIn]) -> Result<Vec<Enqueued>, BatchError> {
+        let ids: Vec<JobId> = taken.iter().map(|taken| taken.id).collect();
+        let jobs = self.store.jobs(&ids).await?;
+        let enqueued = taken.iter().zip(jobs).map(|(taken, job)| {
+            let gone = || StoreError::corrupt(taken.id.to_string(), "vanished as soon as it was enqueued");
+            Ok(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() })
+        });
+        enqueued.collect()
+    }
+}

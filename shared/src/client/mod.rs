@@ -1,0 +1,105 @@
+//! What users can do, whichever way they come: HTTP, the command line, or a program of their own.
+//!
+//! A client decides on what it has read and lets the store apply it; when something changed in between, it reads again.
+
+use crate::id::JobId;
+use crate::job::{Envelope, Job, JobState, Refusal};
+use crate::name::CronName;
+use crate::store::{EnqueueReply, NewJob, Store, StoreError, TakenIn};
+
+mod attempts;
+mod batch;
+mod entries;
+mod flows;
+
+pub use attempts::{Action, Beat, Fetch, Nack, Presented};
+pub use batch::BatchError;
+pub use entries::{Asked, Registered};
+
+/// Why something that a user asked for was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The request is wrong.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// There is a job of this id.
+    #[error("a job with the id {0} exists already")]
+    Duplicate(JobId),
+    /// There is a job that is the same, and the new one said to be refused then.
+    #[error("job {0} is the same and keeps this one away (unique)")]
+    NotUnique(JobId),
+    /// There is no such job.
+    #[error("there is no job {0}")]
+    NoJob(JobId),
+    /// The job is in a state that does not allow it.
+    #[error("job {id} is {state}, but this needs it to be {expected}")]
+    Conflict {
+        /// Which job.
+        id: JobId,
+        /// Where it is in its life.
+        state: JobState,
+        /// Where it would have to be.
+        expected: &'static str,
+    },
+    /// Another attempt than the caller's holds the job, or the caller's was taken back.
+    #[error("job {0} is not held by this attempt any more: its lease was lost")]
+    Superseded(JobId),
+    /// There is no cron entry of this name.
+    #[error("there is no cron entry named `{0}`")]
+    NoEntry(CronName),
+    /// Others keep changing what is to be changed.
+    #[error("the cron entry `{0}` keeps being changed by others: try again")]
+    Contended(CronName),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of a job that was to be enqueued.
+#[derive(Debug)]
+pub struct Enqueued {
+    /// The job, or the one that stands for it.
+    pub job: Job,
+    /// Whether it was dropped in favour of one that was there before.
+    pub deduplicated: bool,
+}
+
+/// The use cases.
+#[derive(Debug, Clone)]
+pub struct Client {
+    store: Store,
+}
+
+impl Client {
+    /// The use cases upon a store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Takes a job in, and returns it as it stands, or the one that was there and is the same.
+    ///
+    /// # Errors
+    ///
+    /// When there is a job of the id that the envelope brings, or one that keeps it away, or Redis cannot be reached or takes
+    /// no more.
+    pub async fn enqueue(&self, envelope: &Envelope) -> Result<Enqueued, ClientError> {
+        let id = self.store.id_for(envelope);
+        match self.store.enqueue(&[NewJob::new(id, envelope)]).await? {
+            EnqueueReply::Exists(id) => Err(ClientError::Duplicate(id)),
+            EnqueueReply::Duplicate { holder, .. } => Err(ClientError::NotUnique(holder)),
+            EnqueueReply::Enqueued(taken) => {
+                let taken = taken.first().copied().unwrap_or(TakenIn { id, state: None });
+                let job = self.store.job(taken.id).await?;
+                let gone = || StoreError::corrupt(taken.id.to_string(), "vanished as soon as it was enqueued");
+                Ok(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() })
+            }
+        }
+    }
+}

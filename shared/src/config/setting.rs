@@ -1,0 +1,197 @@
+//! The table of settings: a setting is here or it does not exist.
+
+/// The flag that names the configuration file.
+pub const CONFIG_FLAG: &str = "config";
+/// The environment variable that names the configuration file.
+pub const CONFIG_ENV: &str = "CARILLON_CONFIG";
+
+/// The program a command line belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `carillon-scheduler serve` and `dev`.
+    Scheduler,
+    /// `carillon-worker`.
+    Worker,
+    /// Commands that only talk to Redis, such as `carillon-scheduler events`.
+    Client,
+}
+
+/// Who reads a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every program.
+    Common,
+    /// The scheduler alone.
+    Scheduler,
+    /// The worker alone.
+    Worker,
+}
+
+impl Scope {
+    /// Tells whether `program` reads settings of this scope.
+    pub fn concerns(self, program: Program) -> bool {
+        match self {
+            Self::Common => true,
+            Self::Scheduler => program == Program::Scheduler,
+            Self::Worker => program == Program::Worker,
+        }
+    }
+}
+
+/// One setting: its names, its default and its meaning.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The flag without its dashes, which is also the key in the file.
+    pub flag: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// The default as a user would write it; none means "not set".
+    pub default: Option<&'static str>,
+    /// One line for `--help` and the README.
+    pub help: &'static str,
+    /// Who reads it.
+    pub scope: Scope,
+    /// Its value is, or may hold, a secret: no message repeats it.
+    pub secret: bool,
+    /// The flag may stand alone, meaning `true`.
+    pub switch: bool,
+}
+
+impl Setting {
+    const fn new(
+        scope: Scope,
+        flag: &'static str,
+        env: &'static str,
+        default: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self { flag, env, default: Some(default), help, scope, secret: false, switch: false }
+    }
+
+    const fn common(flag: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self::new(Scope::Common, flag, env, default, help)
+    }
+
+    const fn scheduler(flag: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self::new(Scope::Scheduler, flag, env, default, help)
+    }
+
+    const fn worker(flag: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self::new(Scope::Worker, flag, env, default, help)
+    }
+
+    const fn optional(mut self) -> Self {
+        self.default = None;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    const fn switch(mut self) -> Self {
+        self.switch = true;
+        self
+    }
+}
+
+macro_rules! settings {
+    ($($name:ident = $setting:expr;)*) => {
+        $(pub(super) static $name: Setting = $setting;)*
+
+        /// Every setting, in the order in which help and README show them.
+        pub static SETTINGS: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    REDIS_URL = Setting::common("redis-url", "REDIS_URL", "redis://127.0.0.1:6379",
+        "Redis to use: redis://, rediss:// (TLS) or unix://, with user and password where needed").secret();
+    NAMESPACE = Setting::common("namespace", "CARILLON_NAMESPACE", "ojs",
+        "Prefix of every Redis key; deployments with different namespaces share a Redis unseen");
+    PARTITIONS = Setting::common("partitions", "CARILLON_PARTITIONS", "1",
+        "Partitions of the namespace, fixed when it is first used: 1 on a single Redis, 16 or more on a cluster");
+    REDIS_TIMEOUT = Setting::common("redis-timeout", "CARILLON_REDIS_TIMEOUT", "2s",
+        "Longest wait for Redis to accept a connection or answer a command");
+    REDIS_CONNECTIONS = Setting::common("redis-connections", "CARILLON_REDIS_CONNECTIONS", "4",
+        "Shared connections to Redis, 1 to 16");
+    LOG = Setting::common("log", "CARILLON_LOG", "info",
+        "What to log, as a tracing filter: info, or warn,carillon_shared=debug");
+    LOG_FORMAT = Setting::common("log-format", "CARILLON_LOG_FORMAT", "pretty",
+        "How to log to standard error: pretty or json");
+
+    HOST = Setting::scheduler("host", "OJS_HOST", "127.0.0.1",
+        "Address the HTTP and gRPC APIs listen on; other than loopback it needs an API key");
+    PORT = Setting::scheduler("port", "OJS_PORT", "8080",
+        "Port of the HTTP API; 0 takes any free one");
+    GRPC_PORT = Setting::scheduler("grpc-port", "OJS_GRPC_PORT", "9090",
+        "Port of the gRPC API: 0 takes any free one, off goes without; unless set, a port that is taken is gone without");
+    GRPC_REFLECTION = Setting::scheduler("grpc-reflection", "CARILLON_GRPC_REFLECTION", "false",
+        "Let gRPC clients ask for the definitions of its messages").switch();
+    API_KEY = Setting::scheduler("api-key", "OJS_API_KEY", "",
+        "Key that every request but health must bear (Authorization: Bearer)").optional().secret();
+    ALLOW_INSECURE_NO_AUTH = Setting::scheduler("allow-insecure-no-auth", "OJS_ALLOW_INSECURE_NO_AUTH", "false",
+        "Listen beyond loopback although no API key is set").switch();
+    CONFORMANCE_DIRECTIVES = Setting::scheduler("conformance-directives", "CARILLON_CONFORMANCE_DIRECTIVES", "false",
+        "For test suites: let `meta.test_directive` of a running job answer its worker's heartbeat").switch();
+    ADMIN_RESET = Setting::scheduler("admin-reset", "CARILLON_ADMIN_RESET", "false",
+        "For test suites: let POST /ojs/v1/admin/reset delete every key of the namespace").switch();
+    LEADER_TTL = Setting::scheduler("leader-ttl", "CARILLON_LEADER_TTL", "10s",
+        "Life of the leader lock without renewal, in whole seconds, 3s to 1m");
+    RETENTION_COMPLETED = Setting::scheduler("retention-completed", "CARILLON_RETENTION_COMPLETED", "24h",
+        "How long completed jobs are kept");
+    RETENTION_CANCELLED = Setting::scheduler("retention-cancelled", "CARILLON_RETENTION_CANCELLED", "24h",
+        "How long cancelled jobs are kept");
+    RETENTION_DISCARDED = Setting::scheduler("retention-discarded", "CARILLON_RETENTION_DISCARDED", "7d",
+        "How long discarded jobs (dead letters) are kept");
+    RETENTION_COUNT = Setting::scheduler("retention-count", "CARILLON_RETENTION_COUNT", "100000",
+        "Finished jobs kept at most in each partition, whatever their age");
+    EVENTS_KEPT = Setting::scheduler("events-kept", "CARILLON_EVENTS_KEPT", "20000",
+        "Events kept at most on each partition's stream");
+    LEDGER_ROWS = Setting::scheduler("ledger-rows", "CARILLON_LEDGER_ROWS", "1000",
+        "Rows of the ledger kept at most for each cron entry");
+    SHUTDOWN_GRACE = Setting::scheduler("shutdown-grace", "CARILLON_SHUTDOWN_GRACE", "10s",
+        "How long a stop waits for open HTTP requests and running duties");
+
+    QUEUES = Setting::worker("queues", "CARILLON_QUEUES", "default",
+        "Queues to serve, separated by commas, the first first");
+    CONCURRENCY = Setting::worker("concurrency", "CARILLON_CONCURRENCY", "10",
+        "Jobs run at the same time at most, 1 to 10000");
+    LEASE = Setting::worker("lease", "CARILLON_LEASE", "30s",
+        "Life of a claim without a heartbeat, 2s to 1h; after it another worker may take the job");
+    POLL_INTERVAL = Setting::worker("poll-interval", "CARILLON_POLL", "1s",
+        "How often an idle worker looks for jobs although no bell rang");
+    GRACE = Setting::worker("grace", "CARILLON_GRACE", "25s",
+        "How long a stop waits for running jobs before it gives them back");
+    HANDLERS = Setting::worker("handlers", "CARILLON_HANDLERS", "",
+        "TOML file of handlers that run commands or call URLs").optional();
+    WORKER_ID = Setting::worker("worker-id", "CARILLON_WORKER_ID", "",
+        "Name of this worker in registry, logs and events; one is made up when absent").optional();
+    METRICS_ADDR = Setting::worker("metrics-addr", "CARILLON_METRICS_ADDR", "127.0.0.1:9091",
+        "Address of the worker's Prometheus endpoint, or off");
+    UNHANDLED_MAX = Setting::worker("unhandled-max", "CARILLON_UNHANDLED_MAX", "20",
+        "Times a job without a handler is given back before it goes to the dead letters");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_settings_share_a_flag_or_an_environment_name() {
+        let flags: HashSet<_> = SETTINGS.iter().map(|setting| setting.flag).collect();
+        let names: HashSet<_> = SETTINGS.iter().map(|setting| setting.env).collect();
+        assert_eq!((flags.len(), names.len()), (SETTINGS.len(), SETTINGS.len()));
+    }
+
+    #[test]
+    fn flags_are_kebab_case_and_environment_names_are_upper_case() {
+        for setting in SETTINGS {
+            assert!(setting.flag.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", setting.flag);
+            assert!(setting.env.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{}", setting.env);
+        }
+    }
+}

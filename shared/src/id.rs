@@ -1,0 +1,210 @@
+//! Job ids: lowercase UUIDv7 (RFC 9562), with the partition in the last ten bits of those we make.
+//!
+//! An id that a client brought has anything there; the hint is then wrong and the other partitions are asked too.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+
+/// The index of a partition, `0..P`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub u16);
+
+/// The identity of a job.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId([u8; 16]);
+
+/// The text was not a lowercase UUIDv7.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a lowercase UUIDv7 such as 019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f6a")]
+pub struct JobIdError(String);
+
+const PARTITION_BITS: u16 = 10;
+/// The largest number of partitions that an id can tell apart.
+pub const PARTITIONS_MAX: u16 = 1 << PARTITION_BITS;
+
+impl JobId {
+    /// A new id, unlike any other.
+    #[must_use]
+    pub fn random(now: Timestamp, partition: Partition) -> Self {
+        Self::with_tail(now, random_bytes(), partition)
+    }
+
+    /// The id of the run of an entry at one instant.
+    ///
+    /// It depends on nothing else, so that an occurrence fired again after Redis lost its last second carries the id that
+    /// it had before.
+    #[must_use]
+    pub fn of_occurrence(entry_uid: &str, scheduled: Timestamp, partition: Partition) -> Self {
+        Self::derived(scheduled, &["occurrence", entry_uid, &scheduled.as_ms().to_string()], partition)
+    }
+
+    /// The id of the job that was the `ticket`-th to be taken from an inbox.
+    ///
+    /// Whoever finishes what a killed intake left behind arrives at the same id and enqueues nothing twice.
+    #[must_use]
+    pub fn of_ticket(taken: Timestamp, ticket: &str, partition: Partition) -> Self {
+        Self::derived(taken, &["ticket", ticket], partition)
+    }
+
+    /// The same id, made for another partition.
+    #[must_use]
+    pub fn moved_to(mut self, partition: Partition) -> Self {
+        self.set_partition(partition);
+        self
+    }
+
+    /// The partition this id was made for, if it was made here with that many partitions.
+    #[must_use]
+    pub fn partition_hint(&self, partitions: u16) -> Partition {
+        Partition((u16::from_be_bytes([self.0[14], self.0[15]]) % PARTITIONS_MAX) % partitions.max(1))
+    }
+
+    fn derived(time: Timestamp, parts: &[&str], partition: Partition) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            // The length before the text keeps ("a", "bc") apart from ("ab", "c").
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        let mut tail = [0; 10];
+        tail.copy_from_slice(&hash.finalize()[..10]);
+        Self::with_tail(time, tail, partition)
+    }
+
+    fn with_tail(time: Timestamp, tail: [u8; 10], partition: Partition) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&time.as_ms().max(0).to_be_bytes()[2..]);
+        bytes[6..].copy_from_slice(&tail);
+        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        bytes[8] = 0x80 | (bytes[8] & 0x3f);
+        let mut id = Self(bytes);
+        id.set_partition(partition);
+        id
+    }
+
+    fn set_partition(&mut self, partition: Partition) {
+        let low = u16::from_be_bytes([self.0[14], self.0[15]]);
+        let low = (low & !(PARTITIONS_MAX - 1)) | (partition.0 % PARTITIONS_MAX);
+        self.0[14..].copy_from_slice(&low.to_be_bytes());
+    }
+}
+
+/// Ten bytes from the operating system's generator.
+///
+/// # Panics
+///
+/// If the operating system has no randomness to give, in which case no unique id can be made at all.
+fn random_bytes() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A random text of 16 hexadecimal digits: the nonce of a request, a leadership or an entry.
+#[must_use]
+pub fn nonce() -> String {
+    random_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A random number in `[0, 1)`, for what is to be spread.
+#[must_use]
+pub fn chance() -> f64 {
+    let bytes = random_bytes();
+    f64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / 4_294_967_296.0
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = JobIdError;
+    fn from_str(text: &str) -> Result<Self, JobIdError> {
+        parse(text.as_bytes()).map(Self).ok_or_else(|| JobIdError(text.chars().take(64).collect()))
+    }
+}
+
+fn parse(text: &[u8]) -> Option<[u8; 16]> {
+    if text.len() != 36 || [8, 13, 18, 23].iter().any(|&dash| text[dash] != b'-') {
+        return None;
+    }
+    let mut digits = text.iter().enumerate().filter(|(i, _)| !matches!(i, 8 | 13 | 18 | 23)).map(|(_, c)| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    });
+    let mut bytes = [0; 16];
+    for byte in &mut bytes {
+        *byte = digits.next()?? << 4 | digits.next()??;
+    }
+    (bytes[6] >> 4 == 7 && bytes[8] >> 6 == 0b10).then_some(bytes)
+}
+
+impl Serialize for JobId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for JobId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
+
+    #[test]
+    fn an_id_is_a_lowercase_uuidv7_that_carries_its_partition() {
+        for partition in [0, 1, 17, 1023] {
+            let id = JobId::random(NOW, Partition(partition));
+            assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!(id.partition_hint(PARTITIONS_MAX), Partition(partition));
+        }
+    }
+
+    #[test]
+    fn the_same_occurrence_has_the_same_id_and_another_has_not() {
+        let id = |uid, secs| JobId::of_occurrence(uid, Timestamp::from_secs(secs), Partition(3));
+        assert_eq!(id("u", 60), id("u", 60));
+        assert_ne!(id("u", 60), id("u", 120));
+        assert_ne!(id("u", 60), id("v", 60));
+    }
+
+    #[test]
+    fn other_versions_cases_and_shapes_are_refused() {
+        for text in [
+            "",
+            "019501A2-3b4c-7d5e-8f6a-1b2c3d4e5f6a",
+            "019501a2-3b4c-4d5e-8f6a-1b2c3d4e5f6a",
+            "019501a2-3b4c-7d5e-cf6a-1b2c3d4e5f6a",
+            "019501a23b4c7d5e8f6a1b2c3d4e5f6a",
+            "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f6ä",
+        ] {
+            assert!(text.parse::<JobId>().is_err(), "{text}");
+        }
+    }
+}

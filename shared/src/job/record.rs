@@ -1,0 +1,139 @@
+//! What we keep about a job, and change: the hash beside its envelope.
+
+use serde_json::{Map, Value};
+
+use super::{JobState, Lease};
+use crate::clock::Timestamp;
+use crate::id::JobId;
+use crate::name::{CronName, JobType, QueueName};
+
+/// The record of a job, as a script last left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Which job.
+    pub id: JobId,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Its type.
+    pub job_type: JobType,
+    /// The number of the latest attempt; 0 before the first.
+    pub attempt: u32,
+    /// The latest lease.
+    pub lease: Option<Lease>,
+    /// Who claimed it last.
+    pub worker: Option<String>,
+    /// When it was taken in.
+    pub created_at: Timestamp,
+    /// When it last became available.
+    pub enqueued_at: Timestamp,
+    /// When the latest attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When it expired, if it did.
+    pub expired_at: Option<Timestamp>,
+    /// When it is due, or was last.
+    pub due_at: Option<Timestamp>,
+    /// The delay before the latest retry.
+    pub retry_delay_ms: Option<u64>,
+    /// The state before it was cancelled.
+    pub previous_state: Option<JobState>,
+    /// The entry it is a run of.
+    pub cron: Option<CronName>,
+    /// The workflow it is a step of.
+    pub flow: Option<JobId>,
+    /// The jobs whose results it is handed.
+    pub parents: Vec<JobId>,
+    /// When it was activated.
+    pub activated_at: Option<Timestamp>,
+    /// Waits behind the previous run of its entry.
+    pub waits: bool,
+    /// Its latest attempt failed, so that the last of its errors is the present one.
+    pub failed: bool,
+    /// It is among the dead letters.
+    pub dead: bool,
+    /// How many workers it has outlived.
+    pub crashes: u32,
+    /// How often it was given back without an attempt.
+    pub returns: u32,
+}
+
+/// A job, whole: what was said about it, and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The envelope as it is kept.
+    pub envelope: Map<String, Value>,
+    /// The record.
+    pub record: Record,
+    /// What its handler returned.
+    pub result: Option<Value>,
+    /// The errors of its attempts, oldest first.
+    pub errors: Vec<Value>,
+    /// The results of the steps before it, in order; `null` for one that left none.
+    pub parent_results: Vec<Value>,
+}
+
+impl Job {
+    /// The job as the wire shows it (OJS HTTP binding §1): the envelope with the record's members among it.
+    ///
+    /// A time that has not come is left out, never `null`: typed clients read absence, not null.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        let record = &self.record;
+        let mut map = self.envelope.clone();
+        map.insert("state".to_owned(), record.state.as_str().into());
+        map.insert("attempt".to_owned(), record.attempt.into());
+        let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();
+        map.insert("max_attempts".to_owned(), most.unwrap_or_else(|| 3.into()));
+        let mut at = |name: &str, at: Option<Timestamp>| {
+            if let Some(at) = at {
+                map.insert(name.to_owned(), at.to_string().into());
+            }
+        };
+        at("created_at", Some(record.created_at));
+        at("enqueued_at", Some(record.enqueued_at));
+        at("started_at", record.started_at);
+        at("expired_at", record.expired_at);
+        at("activated_at", record.activated_at);
+        // A job may have taken over the time of the one that it replaced.
+        at("scheduled_at", record.due_at.filter(|_| record.state == JobState::Scheduled));
+        at("next_attempt_at", record.due_at.filter(|_| record.state == JobState::Retryable));
+        at("cancelled_at", record.ended_at.filter(|_| record.state == JobState::Cancelled));
+        at("discarded_at", record.ended_at.filter(|_| record.state == JobState::Discarded));
+        at("completed_at", record.ended_at.filter(|_| self.ended_by_an_attempt()));
+        self.put_rest(&mut map);
+        map
+    }
+
+    fn put_rest(&self, map: &mut Map<String, Value>) {
+        let record = &self.record;
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                map.insert(name.to_owned(), value);
+            }
+        };
+        put("previous_state", record.previous_state.map(|state| state.as_str().into()));
+        put("worker_id", record.worker.clone().map(Value::from));
+        put(
+            "lease_token",
+            record.lease.as_ref().filter(|_| record.state == JobState::Active).map(|l| l.as_ref().into()),
+        );
+        put("retry_delay_ms", record.retry_delay_ms.map(Value::from));
+        put("workflow_id", record.flow.map(|flow| flow.to_string().into()));
+        put("parent_results", (!record.parents.is_empty()).then(|| self.parent_results.clone().into()));
+        put("result", self.result.clone());
+        put("error", self.errors.last().filter(|_| record.failed).cloned());
+        put("errors", (!self.errors.is_empty()).then(|| self.errors.clone().into()));
+    }
+
+    /// An end that an attempt brought about: a job that expired or was cancelled did not complete anything.
+    fn ended_by_an_attempt(&self) -> bool {
+        match self.record.state {
+            JobState::Completed => true,
+            JobState::Discarded => self.record.expired_at.is_none(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Attempts: claimed, and ended by whoever holds the lease.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::connection::Arg;
+use super::record::{Hash, envelope, json_value, record};
+use super::{Held, Store, StoreError, script};
+use crate::clock::BootInstant;
+use crate::id::{JobId, Partition, nonce};
+use crate::job::{Failure, Job, Lease, Verdict};
+use crate::name::{QueueName, WorkerId};
+
+/// A request for jobs. Made once and sent as often as needed: the same request is given the same jobs.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    request: String,
+    /// Who asks.
+    pub worker: WorkerId,
+    /// From which queues, in this order.
+    pub queues: Vec<QueueName>,
+    /// How many at most.
+    pub count: usize,
+    /// For how long, unless a job has a visibility timeout of its own.
+    pub lease: Duration,
+    /// For so long after its time limit an attempt is left to its worker, which minds the time itself.
+    pub overtime: Duration,
+}
+
+/// A job that was claimed.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The job.
+    pub job: Job,
+    /// The right to end this attempt.
+    pub held: Held,
+    /// When it was claimed, on this process's clock: before the call was sent.
+    pub since: BootInstant,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptEnd {
+    /// The right to it.
+    pub held: Held,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How an attempt ends.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// With a result.
+    Completed {
+        /// What the handler returned; `None` when nothing is kept.
+        result: Option<Value>,
+    },
+    /// With a failure, and what follows from it.
+    Failed {
+        /// The failure.
+        failure: Failure,
+        /// The number of the attempt, for the history.
+        attempt: u32,
+        /// What becomes of the job.
+        verdict: Verdict,
+    },
+    /// Not at all: the job is given back, and the attempt does not count.
+    Returned {
+        /// Not to be handed out before this has passed.
+        delay: Duration,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// What became of the end of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReply {
+    /// It was the end.
+    Ended,
+    /// It had been reported before.
+    AlreadyEnded,
+    /// The lease is not the job's any more: it was taken back. Nothing changed.
+    Stale,
+    /// The job was cancelled while it ran. Nothing changed.
+    Cancelled,
+    /// There is no such job.
+    Gone,
+}
+
+const RESULT_SUMMARY_CHARS_MAX: usize = 200;
+const ERRORS_KEPT_MAX: i64 = 50;
+/// For so long at most a claim that is repeated is given the same jobs.
+const REPLAY_MS_MAX: i64 = 60_000;
+
+impl Claim {
+    /// A new request.
+    #[must_use]
+    pub fn new(worker: WorkerId, queues: Vec<QueueName>, count: usize, lease: Duration) -> Self {
+        Self { request: nonce(), worker, queues, count, lease, overtime: Duration::ZERO }
+    }
+
+    /// The same request by a worker that minds time limits itself, and needs so long to wind an attempt up.
+    #[must_use]
+    pub fn minding_time(mut self, overtime: Duration) -> Self {
+        self.overtime = overtime;
+        self
+    }
+}
+
+impl Store {
+    /// Hands out jobs: those that are due are promoted first, then as many as asked for are claimed, queue after queue.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached; the same claim may then be made again, and loses nothing.
+    pub async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        let mut claimed = Vec::new();
+        for (partition, queues) in self.by_partition(&claim.queues) {
+            let wanted = claim.count.saturating_sub(claimed.len()).min(100);
+            if wanted == 0 {
+                break;
+            }
+            claimed.extend(self.claim_in(partition, &queues, wanted, claim).await?);
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_in(
+        &self,
+        partition: Partition,
+        queues: &[&QueueName],
+        wanted: usize,
+        claim: &Claim,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let keys = self.key(partition);
+        let mut names =
+            vec![keys.due(), keys.leases(), keys.timeouts(), keys.claim(&claim.request), keys.ended("discarded")];
+        let lease_ms = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
+        let mut args: Vec<Arg<'_>> = vec![
+            claim.request.as_str().into(),
+            claim.worker.as_str().into(),
+            i64::try_from(wanted).unwrap_or(100).into(),
+            lease_ms.into(),
+            // Nobody repeats a request for longer; leases of half an hour would keep millions of these keys.
+            lease_ms.min(REPLAY_MS_MAX).into(),
+            i64::try_from(claim.overtime.as_millis()).unwrap_or(i64::MAX).into(),
+        ];
+        for queue in queues {
+            names.extend([keys.ready(queue), keys.queue(queue), keys.bell(queue), keys.rate(queue)]);
+            args.push(queue.as_str().into());
+        }
+        let since = BootInstant::now();
+        let reply = self.run(&script::claim, &keys, names, args).await?;
+        self.heard(&reply, 1, since)?;
+        reply
+            .lists(2)?
+            .into_iter()
+            .map(|item| {
+                let text = item.text(0)?;
+                let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
+                let hash = Hash::new(keys.job(id), &item.list(2)?)?;
+                let lease: Lease = hash.required("lease")?;
+                let envelope = envelope(&keys.envelope(id), &item.text(1)?);
+                let errors = item.list(3)?.texts(0)?;
+                let errors = errors.iter().map(|text| json_value(&keys.errors(id), text)).collect::<Result<_, _>>()?;
+                let parents = item.list(4)?.texts(0)?;
+                let parents = parents.iter().map(|text| json_value(&keys.out(id), text)).collect::<Result<_, _>>()?;
+                let job = Job { envelope, record: record(id, &hash)?, result: None, errors, parent_results: parents };
+                Ok(Claimed { job, held: Held { id, lease, partition }, since })
+            })
+            .collect()
+    }
+
+    /// Ends attempts, each by the right of its lease. The answers come in the same order.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached; the same ends may then be reported again.
+    pub async fn end(&self, ends: &[AttemptEnd]) -> Result<Vec<EndReply>, StoreError> {
+        let mut replies = vec![EndReply::Gone; ends.len()];
+        for partition in self.partitions() {
+            let here: Vec<usize> = (0..ends.len()).filter(|&i| ends[i].held.partition == partition).collect();
+            for some in here.chunks(100) {
+                let batch: Vec<&AttemptEnd> = some.iter().map(|&i| &ends[i]).collect();
+                for (&i, reply) in some.iter().zip(self.end_in(partition, &batch).await?) {
+                    replies[i] = reply;
+                }
+            }
+        }
+        Ok(replies)
+    }
+
+    async fn end_in(&self, partition: Partition, ends: &[&AttemptEnd]) -> Result<Vec<EndReply>, StoreError> {
+        let keys = self.key(partition);
+        let mut names = vec![keys.leases(), keys.due()];
+        names.extend(["completed", "discarded", "dead"].map(|how| keys.ended(how)));
+        let mut args: Vec<Arg<'_>> = Vec::new();
+        for end in ends {
+            names.extend([keys.job(end.held.id), keys.out(end.held.id), keys.errors(end.held.id)]);
+            args.extend([end.held.id.to_string().into(), Arg::from(end.held.lease.as_ref().to_owned())]);
+            args.extend(self.ending_args(&end.ending));
+        }
+        let reply = self.run(&script::finish, &keys, names, args).await?;
+        reply.texts(1)?.iter().map(|code| end_reply(code)).collect()
+    }
+
+    /// outcome, delay, result or error, summary, event data, errors kept.
+    fn ending_args(&self, ending: &Ending) -> [Arg<'static>; 6] {
+        let kept = i64::from(self.0.options.errors_kept).min(ERRORS_KEPT_MAX);
+        let ms = |delay: Duration| i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        let (outcome, delay_ms, json, summary, event) = match ending {
+            Ending::Completed { result } => {
+                let json = result.as_ref().map(Value::to_string).unwrap_or_default();
+                let summary = json.chars().take(RESULT_SUMMARY_CHARS_MAX).collect();
+                ("completed", 0, json, summary, String::new())
+            }
+            Ending::Failed { failure, attempt, verdict } => {
+                let (outcome, delay_ms) = match verdict {
+                    Verdict::Retry(delay) => ("retryable", ms(*delay)),
+                    Verdict::Discard => ("discarded", 0),
+                    Verdict::DeadLetter => ("dead", 0),
+                };
+                let json = failure.to_json(*attempt, self.clock().now()).to_string();
+                (outcome, delay_ms, json, summary(failure), failure.to_event_json().to_string())
+            }
+            Ending::Returned { delay, failure } => {
+                ("returned", ms(*delay), String::new(), String::new(), failure.to_event_json().to_string())
+            }
+        };
+        [outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into(), kept.into()]
+    }
+
+    /// The queues by partition; partitions in the order in which they first appear.
+    pub(super) fn by_partition<'a>(&self, queues: &'a [QueueName]) -> Vec<(Partition, Vec<&'a QueueName>)> {
+        let mut groups: Vec<(Partition, Vec<&QueueName>)> = Vec::new();
+        for queue in queues {
+            let partition = self.keys().partition_of(queue);
+            match groups.iter_mut().find(|(other, _)| *other == partition) {
+                Some((_, group)) => group.push(queue),
+                None => groups.push((partition, vec![queue])),
+            }
+        }
+        groups
+    }
+}
+
+/// What the ledger keeps of a failure.
+pub(super) fn summary(failure: &Failure) -> String {
+    format!("{}: {}", failure.code, failure.message).chars().take(RESULT_SUMMARY_CHARS_MAX).collect()
+}
+
+fn end_reply(code: &str) -> Result<EndReply, StoreError> {
+    match code {
+        "ok" => Ok(EndReply::Ended),
+        "done" => Ok(EndReply::AlreadyEnded),
+        "stale" => Ok(EndReply::Stale),
+        "cancelled" => Ok(EndReply::Cancelled),
+        "gone" => Ok(EndReply::Gone),
+        other => Err(StoreError::corrupt("finish", other)),
+    }
+}

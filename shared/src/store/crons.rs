@@ -1,0 +1,165 @@
+//! Cron entries: registered, looked at, removed. Firing is in [`fire`](super::fire).
+
+use std::time::Duration;
+
+use super::entries::{bare_entry, entry};
+use super::record::Hash;
+use super::{Reply, Store, StoreError, StoredEntry, script};
+use crate::clock::Timestamp;
+use crate::cron::Definition;
+use crate::id::{Partition, nonce};
+use crate::name::CronName;
+
+/// A registration, decided on the entry as it was read.
+#[derive(Debug)]
+pub struct EntryPut<'a> {
+    /// What is registered.
+    pub definition: &'a Definition,
+    /// Where: the partition of the queue it fires into.
+    pub partition: Partition,
+    /// The revision it was decided on; 0 when there was no entry.
+    pub revision_seen: u64,
+    /// The next instant it was decided on.
+    pub mark_seen: Option<Timestamp>,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// The next instant to decide on.
+    pub next_mark: Option<Timestamp>,
+    /// Where a new entry's `@every` counts from.
+    pub anchor: Timestamp,
+    /// How many instants that had come, and were not decided on, this change gives up.
+    pub given_up: u64,
+}
+
+/// What became of a registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutReply {
+    /// It stands.
+    Put,
+    /// The entry was changed since it was read: read it again, decide again.
+    Stale,
+}
+
+/// What became of a removal.
+#[derive(Debug, Clone)]
+pub enum EntryRemoved {
+    /// This is what it was.
+    Removed(Box<StoredEntry>),
+    /// There is no such entry.
+    Gone,
+}
+
+/// For so long the ledger of a removed entry can still be read.
+const LEDGER_KEPT_AFTER: Duration = Duration::from_secs(7 * 86_400);
+
+impl Store {
+    /// Registers an entry, or changes it.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached or takes no more.
+    pub async fn put_entry(&self, put: &EntryPut<'_>) -> Result<PutReply, StoreError> {
+        let keys = self.key(put.partition);
+        let name = &put.definition.name;
+        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name)];
+        let mark = |mark: Option<Timestamp>| mark.map(|at| at.as_ms().to_string()).unwrap_or_default();
+        let args = vec![
+            name.as_str().into(),
+            i64::try_from(put.revision_seen).unwrap_or(i64::MAX).into(),
+            put.definition.to_json().to_string().into(),
+            i64::from(put.enabled).into(),
+            mark(put.next_mark).into(),
+            nonce().into(),
+            put.anchor.as_ms().into(),
+            mark(put.mark_seen).into(),
+            i64::try_from(put.given_up).unwrap_or(i64::MAX).into(),
+        ];
+        let reply = self.run(&script::cron_put, &keys, names, args).await?;
+        Ok(if reply.text(0)? == "ok" { PutReply::Put } else { PutReply::Stale })
+    }
+
+    /// Looks at an entry.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or what it holds is not an entry.
+    pub async fn entry(&self, name: &CronName) -> Result<Option<StoredEntry>, StoreError> {
+        for partition in self.partitions() {
+            if let Some(found) = self.entries_in(partition, std::slice::from_ref(name)).await?.pop() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks at every entry, by name.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or what it holds is not an entry.
+    pub async fn entries(&self) -> Result<Vec<StoredEntry>, StoreError> {
+        let mut found = Vec::new();
+        for partition in self.partitions() {
+            let names = Reply::new(
+                "crons",
+                self.send(redis::cmd("ZRANGE").arg(self.key(partition).crons()).arg(0).arg(-1)).await?,
+            )?;
+            let names: Vec<CronName> = names.texts(0)?.iter().filter_map(|name| name.parse().ok()).collect();
+            for some in names.chunks(100) {
+                found.extend(self.entries_in(partition, some).await?);
+            }
+        }
+        found.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
+        Ok(found)
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn count_entries(&self) -> Result<u64, StoreError> {
+        let mut total = 0;
+        for partition in self.partitions() {
+            let count = self.send(redis::cmd("ZCARD").arg(self.key(partition).crons())).await?;
+            total += Reply::new("crons", redis::Value::Array(vec![count]))?.int(0)?.unsigned_abs();
+        }
+        Ok(total)
+    }
+
+    async fn entries_in(&self, partition: Partition, names: &[CronName]) -> Result<Vec<StoredEntry>, StoreError> {
+        let keys = self.key(partition);
+        let args = names.iter().map(|name| name.as_str().into()).collect();
+        let reply =
+            self.run(&script::cron_look, &keys, names.iter().map(|name| keys.cron(name)).collect(), args).await?;
+        let mut found = Vec::with_capacity(names.len());
+        for i in (1..reply.len()).filter(|&i| reply.is_list(i)) {
+            match entry(&keys, &reply.list(i)?) {
+                Ok(entry) => found.push(entry),
+                // One unreadable entry must not hide the others.
+                Err(error) => tracing::error!(error = %error, "a cron entry cannot be read"),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes an entry. Its runs are not touched.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn remove_entry(&self, name: &CronName) -> Result<EntryRemoved, StoreError> {
+        for partition in self.partitions() {
+            let keys = self.key(partition);
+            let kept_ms = i64::try_from(LEDGER_KEPT_AFTER.as_millis()).unwrap_or(i64::MAX);
+            let names = vec![keys.crons(), keys.cron(name), keys.ledger(name)];
+            let reply =
+                self.run(&script::cron_remove, &keys, names, vec![name.as_str().into(), kept_ms.into()]).await?;
+            if reply.text(0)? == "ok" {
+                let hash = Hash::new(keys.cron(name), &reply.list(2)?)?;
+                return Ok(EntryRemoved::Removed(Box::new(bare_entry(partition, &hash)?)));
+            }
+        }
+        Ok(EntryRemoved::Gone)
+    }
+}

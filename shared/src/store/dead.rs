@@ -1,0 +1,136 @@
+//! Dead letters: discarded jobs that wait for somebody to look at them.
+
+use redis::Value;
+
+use super::{Reply, Store, StoreError, script};
+use crate::cron::OverlapPolicy;
+use crate::id::{JobId, Partition};
+use crate::job::Job;
+use crate::name::QueueName;
+
+/// Dead letters, newest first.
+#[derive(Debug)]
+pub struct DeadLetters {
+    /// These.
+    pub jobs: Vec<Job>,
+    /// How many there are in all, of the queue that was asked for.
+    pub total: u64,
+}
+
+/// How many ids are looked through at once.
+const PAGE: usize = 500;
+
+impl Store {
+    /// Lists dead letters, newest first: those of one queue, or all.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or what it holds is not a job.
+    pub async fn dead_letters(
+        &self,
+        queue: Option<&QueueName>,
+        offset: usize,
+        most: usize,
+    ) -> Result<DeadLetters, StoreError> {
+        let mut ids = Vec::new();
+        for partition in self.partitions() {
+            let keys = self.key(partition);
+            let index = keys.ended("dead");
+            for from in (0..).step_by(PAGE) {
+                let page = redis::cmd("ZRANGE")
+                    .arg(&index)
+                    .arg(from)
+                    .arg(from + PAGE - 1)
+                    .arg("REV")
+                    .arg("WITHSCORES")
+                    .to_owned();
+                let page = scored(self.send(&page).await?)?;
+                let full = page.len() == PAGE;
+                for (id, died_ms) in page {
+                    if self.is_of(&keys.job(id), queue).await? {
+                        ids.push((died_ms, id));
+                    }
+                }
+                if !full {
+                    break;
+                }
+            }
+        }
+        ids.sort_by(|a, b| b.cmp(a));
+        let mut jobs = Vec::new();
+        for (_, id) in ids.iter().skip(offset).take(most) {
+            jobs.extend(self.job(*id).await?);
+        }
+        Ok(DeadLetters { jobs, total: u64::try_from(ids.len()).unwrap_or(u64::MAX) })
+    }
+
+    async fn is_of(&self, job: &str, queue: Option<&QueueName>) -> Result<bool, StoreError> {
+        let Some(queue) = queue else { return Ok(true) };
+        let found = self.send(redis::cmd("HGET").arg(job).arg("queue")).await?;
+        Ok(found == Value::BulkString(queue.as_str().as_bytes().to_vec()))
+    }
+
+    /// Makes a dead letter available again, as if it had never been tried; false when there is none of this id.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached or takes no more.
+    pub async fn revive(&self, id: JobId) -> Result<bool, StoreError> {
+        for partition in self.keys().partitions_of(id) {
+            let keys = self.key(partition);
+            let names = vec![keys.ended("dead"), keys.job(id)];
+            let concurrent = self.runs_may_be_concurrent(partition, id).await?;
+            if self
+                .run(&script::revive, &keys, names, vec![id.to_string().into(), i64::from(concurrent).into()])
+                .await?
+                .text(0)?
+                == "ok"
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a run may be concurrent with others of its entry: `skip` and `enqueue` say that it may not.
+    async fn runs_may_be_concurrent(&self, partition: Partition, id: JobId) -> Result<bool, StoreError> {
+        let Some(name) = self.job_in(partition, id).await?.and_then(|job| job.record.cron) else { return Ok(true) };
+        let entry = self.entry(&name).await?;
+        let policy = entry.map(|entry| entry.definition.overlap_policy);
+        Ok(matches!(policy, Some(OverlapPolicy::Allow | OverlapPolicy::CancelPrevious)))
+    }
+
+    /// Forgets a dead letter for good; false when there is none of this id.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn bury(&self, id: JobId) -> Result<bool, StoreError> {
+        for partition in self.keys().partitions_of(id) {
+            let keys = self.key(partition);
+            let names = vec![keys.ended("dead"), keys.job(id)];
+            if self.run(&script::bury, &keys, names, vec![id.to_string().into()]).await?.text(0)? == "ok" {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Members and scores by turns.
+fn scored(value: Value) -> Result<Vec<(JobId, i64)>, StoreError> {
+    let reply = Reply::new("dead letters", value)?;
+    let texts = if reply.len() > 0 && reply.is_list(0) {
+        reply
+            .lists(0)?
+            .iter()
+            .map(|pair| Ok([pair.text(0)?, pair.text(1)?]))
+            .collect::<Result<Vec<_>, StoreError>>()?
+            .concat()
+    } else {
+        reply.texts(0)?
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "a score in milliseconds, far below 2^53")]
+    let pair = |pair: &[String]| Some((pair.first()?.parse().ok()?, pair.get(1)?.parse::<f64>().ok()? as i64));
+    Ok(texts.chunks(2).filter_map(pair).collect())
+}

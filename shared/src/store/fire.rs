@@ -1,0 +1,255 @@
+//! Firing: decisions on due instants, read for the leader and applied for it.
+
+use super::connection::Arg;
+use super::entries::entry;
+use super::jobs::{flattened, record_fields};
+use super::{LeaderToken, Store, StoreError, StoredEntry, script};
+use crate::clock::{BootInstant, Timestamp};
+use crate::cron::Decision;
+use crate::id::{JobId, Partition};
+use crate::job::Envelope;
+use crate::name::CronName;
+
+/// The entries of a partition whose instant has come.
+#[derive(Debug)]
+pub enum DueEntries {
+    /// These, as read at `now`.
+    Due {
+        /// Redis's time.
+        now: Timestamp,
+        /// When the next instant comes that has not come yet.
+        next_at: Option<Timestamp>,
+        /// The entries, earliest first.
+        entries: Vec<StoredEntry>,
+    },
+    /// The token is not this partition's fence: somebody else leads, or Redis was emptied.
+    Fenced,
+}
+
+/// What a decision is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FireKind {
+    /// The instant that came.
+    Scheduled,
+    /// That instant and others that were missed since.
+    CatchUp,
+    /// No instant: somebody asked.
+    Manual,
+}
+
+impl FireKind {
+    /// The kind as events and the ledger write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::CatchUp => "catch_up",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// The job that a decision makes.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its id.
+    pub id: JobId,
+    /// Its envelope.
+    pub envelope: Envelope,
+}
+
+/// A decision to be applied, and on what it was decided.
+#[derive(Debug, Clone)]
+pub struct FireItem {
+    /// Which entry.
+    pub name: CronName,
+    /// Its revision as it was read.
+    pub revision_seen: u64,
+    /// Its live runs as they were read.
+    pub live_seen: Vec<JobId>,
+    /// Its next instant as it was read; `None` for a run that somebody asked for, which moves no schedule.
+    pub mark_seen: Option<Timestamp>,
+    /// The instant after it.
+    pub next_mark: Option<Timestamp>,
+    /// What becomes of it, and the job for that.
+    pub decision: FireDecision,
+    /// The instant.
+    pub scheduled: Timestamp,
+    /// How many instants the decision stands for.
+    pub instants: u64,
+    /// What it is about.
+    pub kind: FireKind,
+    /// Further members of the event, as JSON that begins with a comma; or nothing.
+    pub told: String,
+}
+
+/// A decision with what it needs.
+#[derive(Debug, Clone)]
+pub enum FireDecision {
+    /// A job, now, behind, or instead of the live runs.
+    Fire(Decision, Box<Run>),
+    /// No job, for this reason.
+    Skip(&'static str),
+}
+
+/// What became of the whole call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FireReply {
+    /// One result per item, in order.
+    Applied(Vec<FireResult>),
+    /// Nothing was applied: the token is not the fence.
+    Fenced,
+}
+
+/// What became of one decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FireResult {
+    /// It is done: entry, job, ledger and events.
+    Applied,
+    /// This instant had been decided before.
+    Already,
+    /// The entry changed since it was read.
+    Stale,
+    /// The instant has not come.
+    Early,
+    /// There is no such entry.
+    Gone,
+}
+
+impl Store {
+    /// Lists the entries of a partition whose instant has come.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or what it holds is not an entry.
+    pub async fn due_entries(
+        &self,
+        partition: Partition,
+        token: &LeaderToken,
+        most: usize,
+    ) -> Result<DueEntries, StoreError> {
+        let keys = self.key(partition);
+        let args = vec![token.as_str().into(), i64::try_from(most).unwrap_or(100).into()];
+        let sent = BootInstant::now();
+        let reply = self.run(&script::cron_due, &keys, vec![keys.crons(), keys.fence()], args).await?;
+        let now = self.heard(&reply, 1, sent)?;
+        if reply.text(0)? != "ok" {
+            return Ok(DueEntries::Fenced);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a score in milliseconds, far below 2^53")]
+        let next_at = reply.text(2)?.parse::<f64>().ok().map(|ms| Timestamp::from_ms(ms as i64));
+        let mut entries = Vec::new();
+        for item in reply.lists(3)? {
+            match entry(&keys, &item) {
+                Ok(entry) => entries.push(entry),
+                // One unreadable entry must not keep the others from firing.
+                Err(error) => tracing::error!(error = %error, "a cron entry cannot be read and will not fire"),
+            }
+        }
+        Ok(DueEntries::Due { now, next_at, entries })
+    }
+
+    /// Applies decisions of the leader on entries of one partition.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached or takes no more. The same call may be made again: an instant is decided once.
+    pub async fn fire(
+        &self,
+        partition: Partition,
+        token: &LeaderToken,
+        items: &[FireItem],
+    ) -> Result<FireReply, StoreError> {
+        self.fire_as(partition, token.as_str(), items).await
+    }
+
+    /// Applies a decision that somebody asked for: it moves no schedule, so anybody may.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached or takes no more.
+    pub async fn fire_asked(&self, partition: Partition, item: FireItem) -> Result<FireResult, StoreError> {
+        match self.fire_as(partition, "", &[FireItem { mark_seen: None, ..item }]).await? {
+            FireReply::Applied(results) => Ok(results.first().copied().unwrap_or(FireResult::Gone)),
+            FireReply::Fenced => Err(StoreError::corrupt("fire", "a run that was asked for was fenced")),
+        }
+    }
+
+    async fn fire_as(&self, partition: Partition, token: &str, items: &[FireItem]) -> Result<FireReply, StoreError> {
+        let keys = self.key(partition);
+        let mut names = vec![keys.crons(), keys.fence(), keys.due(), keys.expires(), keys.ended("cancelled")];
+        let mut args: Vec<Arg<'_>> = vec![token.into()];
+        for item in items {
+            names.extend([
+                keys.cron(&item.name),
+                keys.live(&item.name),
+                keys.wait(&item.name),
+                keys.ledger(&item.name),
+            ]);
+            if let FireDecision::Fire(_, run) = &item.decision {
+                let queue = &run.envelope.queue;
+                names.extend([
+                    keys.job(run.id),
+                    keys.envelope(run.id),
+                    keys.ready(queue),
+                    keys.queue(queue),
+                    keys.bell(queue),
+                ]);
+            }
+            args.extend(self.item_args(item));
+        }
+        let sent = BootInstant::now();
+        let reply = self.run(&script::fire, &keys, names, args).await?;
+        self.heard(&reply, 1, sent)?;
+        if reply.text(0)? != "ok" {
+            return Ok(FireReply::Fenced);
+        }
+        reply.texts(2)?.iter().map(|code| fire_result(code)).collect::<Result<_, _>>().map(FireReply::Applied)
+    }
+
+    fn item_args<'a>(&self, item: &'a FireItem) -> Vec<Arg<'a>> {
+        let ms = |mark: Option<Timestamp>| Arg::from(mark.map(|at| at.as_ms().to_string()).unwrap_or_default());
+        let (decision, reason) = match &item.decision {
+            FireDecision::Fire(Decision::CancelAndFire, _) => ("cancel", ""),
+            FireDecision::Fire(Decision::FireBehind, _) => ("behind", ""),
+            FireDecision::Fire(..) => ("fire", ""),
+            FireDecision::Skip(reason) => ("skip", *reason),
+        };
+        let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
+        let mut args: Vec<Arg<'a>> = vec![
+            item.name.as_str().into(),
+            i64::try_from(item.revision_seen).unwrap_or(i64::MAX).into(),
+            ms(item.mark_seen),
+            ms(item.next_mark),
+            decision.into(),
+            reason.into(),
+            live.join(" ").into(),
+            item.scheduled.as_ms().into(),
+            i64::try_from(item.instants).unwrap_or(i64::MAX).into(),
+            i64::try_from(self.kept().ledger_rows).unwrap_or(i64::MAX).into(),
+            item.told.as_str().into(),
+            item.kind.as_str().into(),
+        ];
+        let FireDecision::Fire(_, run) = &item.decision else {
+            args.extend(["".into(), "".into(), 0.into()]);
+            return args;
+        };
+        let json = serde_json::Value::Object(run.envelope.to_json(run.id)).to_string();
+        args.extend([run.id.to_string().into(), json.into()]);
+        let mut fields = record_fields(&run.envelope);
+        fields.push(("cron", item.name.as_str().into()));
+        args.extend(flattened(fields));
+        args
+    }
+}
+
+fn fire_result(code: &str) -> Result<FireResult, StoreError> {
+    match code {
+        "ok" => Ok(FireResult::Applied),
+        "already" => Ok(FireResult::Already),
+        "stale" => Ok(FireResult::Stale),
+        "early" => Ok(FireResult::Early),
+        "gone" => Ok(FireResult::Gone),
+        other => Err(StoreError::corrupt("fire", other)),
+    }
+}

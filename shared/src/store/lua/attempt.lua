@@ -1,0 +1,91 @@
+-- The ways in which an attempt, or a job without one, ends. Shared by finish and reclaim.
+
+local function tell_failed(job, item, state)
+  local data = job_data(job) .. ',"state":"' .. state .. '","attempt":' .. job.attempt
+  tell('job.failed', 'workers', job.id, data .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started or NOW_MS))
+    .. ',"error":' .. item.error .. '}')
+  return data
+end
+
+local function tell_discarded(job, data, error)
+  tell('job.discarded', 'workers', job.id, data .. ',"total_attempts":' .. job.attempt .. ',"last_error":' .. error .. '}')
+end
+
+local function keep_error(job, item)
+  redis.call('RPUSH', key(ERRORS, job.id), item.json)
+  redis.call('LTRIM', key(ERRORS, job.id), -item.errors_kept, -1)
+  set(job, 'failed', '1')
+end
+
+local ENDS = {}
+
+function ENDS.completed(job, item, look)
+  set(job, 'ended', NOW_MS)
+  if job.failed then unset(job, 'failed') end
+  if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
+  enter(job, 'completed', NOW_MS)
+  local result = #item.json > 0 and #item.json <= 1024 and ',"result":' .. item.json or ''
+  tell('job.completed', 'workers', job.id, job_data(job) .. ',"state":"completed","attempt":' .. job.attempt
+    .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started)) .. result .. '}')
+  job_ended(job, look, 'completed', item.summary)
+end
+
+function ENDS.retryable(job, item)
+  local due = NOW_MS + item.delay_ms
+  keep_error(job, item)
+  set(job, 'due', due, 'delay', item.delay_ms)
+  enter(job, 'retryable', due)
+  local data = tell_failed(job, item, 'retryable')
+  tell('job.retrying', 'workers', job.id, data .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"'
+    .. rfc3339(due) .. '","retry_delay_ms":' .. item.delay_ms .. ',"error":' .. item.error .. '}')
+end
+
+function ENDS.discarded(job, item, look)
+  keep_error(job, item)
+  set(job, 'ended', NOW_MS)
+  enter(job, 'discarded', NOW_MS)
+  tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
+  job_ended(job, look, 'failed', item.summary)
+end
+
+function ENDS.dead(job, item, look)
+  -- Before `dead` is set, because it changes the name of the index.
+  leave(job)
+  keep_error(job, item)
+  set(job, 'state', 'discarded', 'dead', '1', 'ended', NOW_MS)
+  redis.call('ZADD', key(ENDED, 'dead'), NOW_MS, job.id)
+  count(job.queue, 'discarded', 1)
+  tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
+  job_ended(job, look, 'failed', item.summary)
+end
+
+-- Given back: the attempt does not count. With a delay it is retryable for so long.
+function ENDS.returned(job, item)
+  set(job, 'attempt', tonumber(job.attempt) - 1, 'returns', 1 + tonumber(job.returns or '0'))
+  if item.delay_ms == 0 then
+    set(job, 'enqueued', NOW_MS)
+    enter(job, 'available', ready_score(job))
+    ring(job.queue, 1)
+    return tell_enqueued(job)
+  end
+  local due = NOW_MS + item.delay_ms
+  set(job, 'due', due, 'delay', item.delay_ms)
+  enter(job, 'retryable', due)
+  tell('job.retrying', 'workers', job.id, job_data(job) .. ',"state":"retryable","attempt":' .. job.attempt
+    .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"' .. rfc3339(due) .. '","retry_delay_ms":'
+    .. item.delay_ms .. ',"error":' .. item.error .. '}')
+end
+
+local function end_attempt(item)
+  local job = job_read(item.id)
+  if not job then return 'gone' end
+  if job.lease ~= item.lease then return 'stale' end
+  if job.state == 'cancelled' then return 'cancelled' end
+  if job.state ~= 'active' then return 'done' end
+  check_indexes(job)
+  redis.call('LLEN', key(ERRORS, job.id))
+  redis.call('ZCARD', key(ENDED, item.outcome))
+  local look = end_look(job)
+  ENDS[item.outcome](job, item, look)
+  return 'ok'
+end

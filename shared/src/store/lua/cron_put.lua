@@ -1,0 +1,39 @@
+#!lua
+-- Registers an entry or changes one, as decided on the revision that was read.
+--
+-- KEYS  crons, cron:<name>, ledger:<name>. ARGV 1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
+--       5 next instant (ms) or "", 6 uid, 7 anchor (ms) of @every, 8 next instant seen
+--       (ms) or "", 9 how many instants that had come are given up by this change (0: none).
+-- Pre   the entry still has the revision and the next instant that were seen: a fire in between must not be undone.
+-- Post  a higher revision; an instant that had come and is given up has its row (reason: changed); run_count, created_at, last_run_at and uid of an existing entry are as they were.
+-- Reply {"ok", now, revision} | {"stale", now} | {"ok", …} again when this very put was made before.
+
+local name = arg(1)
+local seen = redis.call('HMGET', key(CRON, name), 'rev', 'def', 'next', 'enabled')
+local rev = tonumber(seen[1] or '0')
+redis.call('ZCARD', key(CRONS))
+redis.call('XLEN', key(LEDGER, name))
+if rev ~= tonumber(arg(2)) then
+  local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and seen[2] == arg(3) and seen[3] == arg(5) and seen[4] == arg(4)
+  if repeated then return { 'ok', NOW_MS, rev } end
+  return { 'stale', NOW_MS }
+end
+if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
+if rev == 0 then
+  -- Revisions of an entry do not start where those of one before it did: a decision on that one is refused.
+  rev = NOW_MS
+  redis.call('HSET', key(CRON, name), 'uid', arg(6), 'created', NOW_MS, 'runs', '0')
+  redis.call('PERSIST', key(LEDGER, name))
+end
+redis.call('HSET', key(CRON, name), 'rev', rev + 1, 'def', arg(3), 'enabled', arg(4), 'next', arg(5), 'anchor', arg(7),
+  'updated', NOW_MS)
+redis.call('HDEL', key(CRON, name), 'silent')
+if arg(9) ~= '0' then
+  local scheduled = tonumber(arg(8))
+  redis.pcall('XADD', key(LEDGER, name), '*', 'd', 'skipped', 'r', 'changed', 's', scheduled, 'a', NOW_MS, 'n', arg(9),
+    'k', 'scheduled', 'j', '', 'l', '')
+  tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"changed","scheduled_time":"' .. rfc3339(scheduled)
+    .. '","scheduled_at":"' .. rfc3339(scheduled) .. '","skipped_count":' .. arg(9) .. '}')
+end
+redis.call('ZADD', key(CRONS), arg(5) ~= '' and arg(5) or '+inf', name)
+return { 'ok', NOW_MS, rev + 1 }

@@ -1,0 +1,139 @@
+#!lua
+-- Applies what was decided about due instants: the only place where a cron entry fires.
+--
+-- KEYS  events, crons, fence, due, expires, ended:cancelled, then per item: cron, live, wait, ledger, job, env, ready, queue,
+--       bell.
+-- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership); then per item:
+--       1 name, 2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, "" for none),
+--       5 decision (fire | skip | cancel | behind), 6 reason, 7 live runs seen (ids joined by spaces), 8 scheduled (ms),
+--       9 instants this row stands for, 10 rows kept, 11 extra members of the event (JSON, may be empty), 12 kind
+--       (scheduled | catch_up | manual), 13 job id, 14 envelope, 15 number of field pairs, the pairs.
+-- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant has come.
+-- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
+--       one ledger row (a disabled entry has one until it changes); events told. A job of that id that exists already was
+--       made for this very instant: it is kept. Of more than 100 live runs 100 are cancelled, and the answer is `stale`.
+-- Reply {"ok", now, code…} with code: ok | already (fired by somebody else) | stale (changed since it was read) | early |
+--       gone; or {"fenced", now, fence}.
+
+local fence = redis.call('GET', key(FENCE)) or ''
+if arg(1) ~= '' and fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
+redis.call('XLEN', key(EVENTS))
+redis.call('ZCARD', key(CRONS))
+redis.call('ZCARD', key(ENDED, 'cancelled'))
+redis.call('ZCARD', key(EXPIRES))
+
+local function refusal(item)
+  local now = redis.call('HMGET', key(CRON, item.name), 'rev', 'next', 'runs', 'silent')
+  if not now[1] then return 'gone' end
+  -- A run that somebody asked for has an id of its own: it is there if this very call was made before.
+  if item.seen == '' and redis.call('EXISTS', key(JOB, item.job.id)) == 1 then return 'ok' end
+  if item.seen ~= '' and now[2] ~= item.seen then return 'already' end
+  if now[1] ~= item.rev then return 'stale' end
+  if item.seen ~= '' and tonumber(item.seen) > NOW_MS then return 'early' end
+  item.runs, item.silent = tonumber(now[3] or '0'), now[4]
+  local live, gone = live_runs(item.name)
+  if table.concat(live, ' ') ~= item.live_seen then return 'stale' end
+  item.live, item.gone = live, gone
+  -- More runs than one call may end: these are cancelled now, and the decision is made again.
+  item.partial = item.decision == 'cancel' and redis.call('ZCARD', key(LIVE, item.name)) > #live + #gone
+  redis.call('LLEN', key(WAIT, item.name))
+  redis.call('XLEN', key(LEDGER, item.name))
+  if item.decision ~= 'skip' then
+    item.job.exists = redis.call('EXISTS', key(JOB, item.job.id)) == 1
+    check_indexes(item.job)
+  end
+  item.cancel = {}
+  if item.decision == 'cancel' then
+    for _, id in ipairs(live) do
+      local job = job_read(id)
+      check_indexes(job)
+      table.insert(item.cancel, job)
+    end
+  end
+  return nil
+end
+
+local function start(item)
+  local job = item.job
+  if job.exists then return end
+  job.state, job.attempt, job.seq = 'available', '0', next_seq(job.queue)
+  redis.call('SET', key(ENV, job.id), job.env)
+  redis.call('HSET', key(JOB, job.id), 'state', 'available', 'attempt', '0', 'seq', job.seq, 'created', NOW_MS,
+    'enqueued', NOW_MS, unpack(job.fields))
+  if job.expires then redis.call('ZADD', key(EXPIRES), job.expires, job.id) end
+  redis.call('ZADD', key(LIVE, item.name), item.scheduled, job.id)
+  if item.decision == 'behind' then
+    redis.call('HSET', key(JOB, job.id), 'waits', '1')
+    redis.call('RPUSH', key(WAIT, item.name), job.id)
+  else
+    redis.call('ZADD', key(READY, job.queue), ready_score(job), job.id)
+    ring(job.queue, 1)
+  end
+  count(job.queue, 'available', 1)
+  tell_enqueued(job)
+end
+
+local function apply(item)
+  for _, id in ipairs(item.gone) do
+    redis.call('ZREM', key(LIVE, item.name), id)
+    redis.call('LREM', key(WAIT, item.name), 1, id)
+  end
+  -- Nobody is let go by these ends: the new run takes the place of all of them.
+  for _, job in ipairs(item.cancel) do
+    if job.waits then redis.call('LREM', key(WAIT, item.name), 1, job.id) end
+  end
+  for _, job in ipairs(item.cancel) do
+    local look = { run = { gone = {}, ledger = redis.call('XLEN', key(LEDGER, item.name)) > 0 } }
+    cancel_job(job, look, 'cron', 'replaced by the next run')
+  end
+  if item.partial then return 'stale' end
+  local fired = item.decision ~= 'skip'
+  local times = ',"scheduled_time":"' .. rfc3339(item.scheduled) .. '","scheduled_at":"' .. rfc3339(item.scheduled) .. '"'
+  local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', item.scheduled, 'a', NOW_MS,
+    'n', item.instants, 'k', item.kind, 'j', fired and item.job.id or '', 'l', item.live[1] or '' }
+  if fired then
+    start(item)
+    item.runs = math.min(item.runs + 1, 9007199254740991)
+    redis.call('HSET', key(CRON, item.name), 'runs', string.format('%.0f', item.runs), 'last', NOW_MS)
+    tell('cron.triggered', 'cron', item.name, '{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id
+      .. '","job_type":"' .. item.job.type .. '","run_count":' .. string.format('%.0f', item.runs) .. times
+      .. ',"actual_time":"' .. rfc3339(NOW_MS, true) .. '","kind":"' .. item.kind .. '","manual":'
+      .. tostring(item.kind == 'manual') .. ',"missed_count":' .. (item.instants - 1) .. item.extra .. '}')
+  else
+    local live = item.live[1] and ',"active_job_id":"' .. item.live[1] .. '","existing_job_id":"' .. item.live[1] .. '"' or ''
+    tell('cron.skipped', 'cron', item.name, '{"cron_name":"' .. item.name .. '","reason":"' .. item.reason .. '"' .. live
+      .. times .. ',"skipped_count":' .. item.instants .. item.extra .. '}')
+  end
+  -- A disabled entry says so once in its ledger, and does not push out what it did before.
+  local silent = item.reason == 'disabled'
+  if not (silent and item.silent) then
+    redis.pcall('XADD', key(LEDGER, item.name), 'MAXLEN', '~', item.rows_kept, '*', unpack(row))
+  end
+  if silent then redis.call('HSET', key(CRON, item.name), 'silent', '1') end
+  if item.seen ~= '' then
+    redis.call('HSET', key(CRON, item.name), 'next', item.next)
+    redis.call('ZADD', key(CRONS), item.next ~= '' and item.next or '+inf', item.name)
+  end
+end
+
+local reply, i = { 'ok', NOW_MS }, 2
+while arg(i) do
+  local pairs_n = tonumber(arg(i + 14))
+  local item = {
+    name = arg(i), rev = arg(i + 1), seen = arg(i + 2), next = arg(i + 3), decision = arg(i + 4), reason = arg(i + 5),
+    live_seen = arg(i + 6), scheduled = tonumber(arg(i + 7)), instants = tonumber(arg(i + 8)), rows_kept = arg(i + 9),
+    extra = arg(i + 10), kind = arg(i + 11), job = { id = arg(i + 12), env = arg(i + 13), fields = {} },
+  }
+  for p = 0, pairs_n - 1 do
+    local name, value = arg(i + 15 + 2 * p), arg(i + 16 + 2 * p)
+    item.job[name] = value
+    table.insert(item.job.fields, name)
+    table.insert(item.job.fields, value)
+  end
+  i = i + 15 + 2 * pairs_n
+  -- Each item is a unit: entries are independent, and one that is refused does not hold up the others.
+  local code = refusal(item)
+  if not code then code = apply(item) end
+  table.insert(reply, code or 'ok')
+end
+return reply

@@ -1,0 +1,40 @@
+#!lua
+-- Begins a workflow: all of its jobs are taken in, those that wait for no other are available.
+--
+-- KEYS  events, due, parked, expires, flow, then per step: job, env, ready, queue, bell.
+-- ARGV  1 flow id, 2 number of pairs of the flow, the pairs; then per step: id, state (available | pending), envelope, number
+--       of pairs, the pairs (`flow` and `step` among them).
+-- Pre   there is no such workflow. Reply {"ok", now}; again when the same workflow is created again.
+
+local flow, i = {}, 3
+for p = 0, tonumber(arg(2)) - 1 do
+  table.insert(flow, arg(i + 2 * p))
+  table.insert(flow, arg(i + 1 + 2 * p))
+end
+i = i + 2 * tonumber(arg(2))
+local jobs = {}
+while arg(i) do
+  local job = { id = arg(i), state = arg(i + 1), env = arg(i + 2), time = 0, rate = '', fields = {} }
+  local pairs_n = tonumber(arg(i + 3))
+  for p = 0, pairs_n - 1 do
+    local name, value = arg(i + 4 + 2 * p), arg(i + 5 + 2 * p)
+    job[name] = value
+    table.insert(job.fields, name)
+    table.insert(job.fields, value)
+  end
+  i = i + 4 + 2 * pairs_n
+  table.insert(jobs, job)
+end
+
+if redis.call('EXISTS', key(FLOW, arg(1))) == 1 then return { 'ok', NOW_MS } end
+redis.call('XLEN', key(EVENTS))
+redis.call('ZCARD', key(PARKED))
+redis.call('ZCARD', key(EXPIRES))
+for _, job in ipairs(jobs) do check_indexes(job) end
+
+redis.call('HSET', key(FLOW, arg(1)), 'created', NOW_MS)
+for p = 1, #flow, 2 do redis.call('HSET', key(FLOW, arg(1)), flow[p], flow[p + 1]) end
+for _, job in ipairs(jobs) do take_in(job) end
+tell('workflow.started', 'api', arg(1), '{"workflow_id":"' .. arg(1) .. '","workflow_name":'
+  .. cjson.encode(redis.call('HGET', key(FLOW, arg(1)), 'name') or '') .. ',"total_steps":' .. #jobs .. '}')
+return { 'ok', NOW_MS }

@@ -1,0 +1,45 @@
+-- How a job comes into being. Shared by enqueue and flow_create. The keys that it touches were read before; each job is a
+-- unit, since taking one in may cancel another.
+
+-- `job`: id, state wanted, time, env, fields (pairs), and what the fields say by name.
+local function take_in(job)
+  -- As it is now: another job of this batch may have replaced it, or its workflow have moved.
+  local holder = job.replaces and job_read(job.replaces.id)
+  if holder and not TERMINAL[holder.state] then cancel_job(holder, end_look(holder), 'unique', 'replaced by ' .. job.id) end
+  local score = job.time
+  if job.expires and tonumber(job.expires) <= NOW_MS then
+    job.state, score = 'discarded', NOW_MS
+  elseif job.state == 'scheduled' and job.time <= NOW_MS then
+    job.state = 'available'
+  end
+  job.attempt = '0'
+  job.seq = next_seq(job.queue)
+  redis.call('SET', key(ENV, job.id), job.env)
+  redis.call('HSET', key(JOB, job.id), 'state', job.state, 'attempt', '0', 'seq', job.seq, 'created', NOW_MS,
+    'enqueued', NOW_MS, unpack(job.fields))
+  if job.unique then
+    redis.call('SET', key(UNIQUE, job.unique), job.id)
+    if job.period then redis.call('PEXPIRE', key(UNIQUE, job.unique), job.period) end
+  end
+  if job.rate ~= '' then redis.pcall('HSET', key(QUEUE, job.queue), 'rate', job.rate) end
+  if job.state == 'scheduled' then redis.call('HSET', key(JOB, job.id), 'due', job.time) end
+  if job.state == 'discarded' then
+    redis.call('HSET', key(JOB, job.id), 'ended', NOW_MS, 'expired', NOW_MS)
+  elseif job.expires then
+    redis.call('ZADD', key(EXPIRES), job.expires, job.id)
+  end
+  if job.state == 'available' then score = ready_score(job) end
+  if job.state == 'pending' then score = NOW_MS end
+  local _, index = index_of(job)
+  redis.call('ZADD', index, score, job.id)
+  count(job.queue, job.state, 1)
+  if job.state == 'available' then
+    ring(job.queue, 1)
+    tell_enqueued(job)
+  elseif job.state == 'scheduled' then
+    tell('job.scheduled', 'api', job.id, job_data(job) .. ',"state":"scheduled","scheduled_at":"' .. rfc3339(job.time) .. '"}')
+  elseif job.state == 'discarded' then
+    tell_expired(job)
+  end
+end
+

@@ -1,0 +1,264 @@
+-- What every script of a partition begins with. The names of keys (JOB, READY, …) stand above, written by script.rs from
+-- keys.rs. Arguments common to all: ARGV[1] root of the partition, ARGV[2] channel of events, ARGV[3] events kept,
+-- ARGV[4] prefix of the workers' channels; a script's own arguments are arg(1), arg(2), …
+--
+-- Rules: read and check all, then write; after the first write nothing may raise, so indexes are read before they are
+-- written (which also checks their type) and counters are written with pcall. User JSON is an opaque string.
+
+local ROOT, CHANNEL, EVENTS_KEPT, NUDGE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local BELLS_MAX = 64
+-- A workflow that has ended can be looked at for a week.
+local FLOW_KEPT_MS = 604800000
+-- The worker of a claim that did not say who asked.
+local ANONYMOUS = 'anonymous'
+
+local function arg(i)
+  return ARGV[4 + i]
+end
+
+local function key(kind, name)
+  return ROOT .. kind .. (name or '')
+end
+
+local NOW_MS = now_ms()
+
+-- Days since 1970-01-01 to a civil date (proleptic Gregorian), by eras of 400 years.
+local function rfc3339(ms, always_ms)
+  local days = math.floor(ms / 86400000)
+  local rest = ms - days * 86400000
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local day = doy - math.floor((153 * mp + 2) / 5) + 1
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  local s = math.floor(rest / 1000)
+  local fraction = rest % 1000
+  local text = string.format('%04d-%02d-%02dT%02d:%02d:%02d', year, month, day,
+    math.floor(s / 3600), math.floor(s / 60) % 60, s % 60)
+  return text .. ((fraction > 0 or always_ms) and string.format('.%03dZ', fraction) or 'Z')
+end
+
+-- The id of the event that the stream knows as `<ms>-<seq>`: the same for whoever renders it.
+local function event_id(stream_id)
+  local ms, seq = string.match(stream_id, '^(%d+)-(%d+)$')
+  local time = string.format('%012x', tonumber(ms))
+  local hash = redis.sha1hex(ROOT .. stream_id)
+  return string.format('evt_%s-%s-7%03x-%x%s-%s', time:sub(1, 8), time:sub(9, 12), tonumber(seq) % 4096,
+    8 + tonumber(hash:sub(1, 1), 16) % 4, hash:sub(2, 4), hash:sub(5, 16))
+end
+
+-- Tells what happened: `data` is the JSON object of the event, built from names and numbers only (they need no escaping)
+-- and from JSON that Rust passed. event.rs renders the same text from the stream.
+local function tell(kind, source, subject, data)
+  local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
+  if type(id) ~= 'string' then return end
+  local time = rfc3339(tonumber(string.match(id, '^%d+')))
+  redis.pcall('PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(id) .. '","type":"' .. kind .. '","event":"' .. kind
+    .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time .. '","timestamp":"' .. time
+    .. '","subject":"' .. subject .. '","data":' .. data .. '}')
+end
+
+-- ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- The record as a table, or nil when there is no such job.
+local function job_read(id)
+  local flat = redis.call('HGETALL', key(JOB, id))
+  if #flat == 0 then return nil end
+  local job = { id = id }
+  for i = 1, #flat, 2 do job[flat[i]] = flat[i + 1] end
+  return job
+end
+
+-- The fields with which every event of a job begins.
+local function job_data(job)
+  return '{"job_id":"' .. job.id .. '","job_type":"' .. job.type .. '","queue":"' .. job.queue .. '"'
+end
+
+-- Higher priority first, then time in: exact below 2^53 for 2^45 jobs a queue.
+local function ready_score(job)
+  return (100 - tonumber(job.priority or '0')) * 35184372088832 + tonumber(job.seq)
+end
+
+local function ring(queue, times)
+  local bell = key(BELL, queue)
+  local free = BELLS_MAX - redis.call('LLEN', bell)
+  for _ = 1, math.min(free, times) do redis.pcall('RPUSH', bell, '1') end
+end
+
+-- How many jobs of a queue are in a state; `seq` gives each job its place.
+local function count(queue, state, delta)
+  redis.pcall('HINCRBY', key(QUEUE, queue), state, delta)
+end
+
+-- Every key of a job but its place in an index.
+local function forget(id, fingerprint)
+  if fingerprint and redis.call('GET', key(UNIQUE, fingerprint)) == id then redis.call('DEL', key(UNIQUE, fingerprint)) end
+  redis.call('ZREM', key(EXPIRES), id)
+  redis.call('ZREM', key(TIMEOUTS), id)
+  redis.call('DEL', key(JOB, id), key(ENV, id), key(OUT, id), key(ERRORS, id), key(PROGRESS, id))
+end
+
+local function next_seq(queue)
+  local seq = redis.call('HINCRBY', key(QUEUE, queue), 'seq', 1)
+  if seq == 1 then
+    redis.pcall('SADD', key(QUEUES), queue)
+    redis.pcall('HSETNX', key(QUEUE, queue), 'created', NOW_MS)
+  end
+  return seq
+end
+
+-- Where a job of this record stands. One index per state; a terminal job is in `ended:<how>`.
+local function index_of(job)
+  if job.state == 'available' then
+    if job.waits then return 'list', key(WAIT, job.cron) end
+    return 'zset', key(READY, job.queue)
+  elseif job.state == 'scheduled' or job.state == 'retryable' then
+    return 'zset', key(DUE)
+  elseif job.state == 'pending' then
+    return 'zset', key(PARKED)
+  elseif job.state == 'active' then
+    return 'zset', key(LEASES)
+  end
+  return 'zset', key(ENDED, job.dead and 'dead' or job.state)
+end
+
+local TERMINAL = { completed = true, cancelled = true, discarded = true }
+
+-- Raises now, before the first write, if a key that a transition of this job will touch is not what it should be.
+local function check_indexes(job)
+  redis.call('ZCARD', key(READY, job.queue))
+  redis.call('ZCARD', key(DUE))
+  redis.call('ZCARD', key(LEASES))
+  redis.call('ZCARD', key(EXPIRES))
+  redis.call('ZCARD', key(TIMEOUTS))
+  redis.call('HGET', key(QUEUE, job.queue), 'seq')
+  redis.call('LLEN', key(BELL, job.queue))
+  if job.cron then
+    redis.call('ZCARD', key(LIVE, job.cron))
+    redis.call('LLEN', key(WAIT, job.cron))
+    redis.call('XLEN', key(LEDGER, job.cron))
+  end
+end
+
+-- Takes a job out of the index of its state, and out of the lists of times that concern it only there.
+local function leave(job)
+  if job.expires then redis.call('ZREM', key(EXPIRES), job.id) end
+  if job.timeout then redis.call('ZREM', key(TIMEOUTS), job.id) end
+  local kind, index = index_of(job)
+  if kind == 'list' then redis.call('LREM', index, 1, job.id) else redis.call('ZREM', index, job.id) end
+  count(job.queue, job.state, -1)
+end
+
+-- Moves a job to `state` with a score (a time in ms); the caller tells the event.
+local function enter(job, state, score)
+  leave(job)
+  job.state = state
+  redis.call('HSET', key(JOB, job.id), 'state', state)
+  local _, index = index_of(job)
+  redis.call('ZADD', index, score, job.id)
+  if job.expires and state == 'available' then redis.call('ZADD', key(EXPIRES), job.expires, job.id) end
+  count(job.queue, state, 1)
+end
+
+local function set(job, ...)
+  local fields = { ... }
+  for i = 1, #fields, 2 do job[fields[i]] = tostring(fields[i + 1]) end
+  redis.call('HSET', key(JOB, job.id), unpack(fields))
+end
+
+local function unset(job, ...)
+  for _, field in ipairs({ ... }) do job[field] = nil end
+  redis.call('HDEL', key(JOB, job.id), ...)
+end
+
+-- scheduled, retryable, pending, active → available. `seq` nil: a new place at the end of its priority.
+local function make_available(job, seq)
+  set(job, 'seq', seq or next_seq(job.queue), 'enqueued', NOW_MS)
+  enter(job, 'available', ready_score(job))
+  ring(job.queue, 1)
+end
+
+local function tell_enqueued(job)
+  tell('job.enqueued', 'api', job.id, job_data(job) .. ',"state":"available","attempt":' .. job.attempt
+    .. ',"priority":' .. (job.priority or '0') .. '}')
+end
+
+-- ── runs of cron entries ────────────────────────────────────────────────────────────────────────────────────────────
+
+-- Reads what the end of a run will touch: to be called before the first write. `next` is the run to let go when `job` ends,
+-- `gone` the ids before it whose records have vanished.
+local function run_look(job)
+  if not job.cron then return nil end
+  local look = { gone = {}, ledger = redis.call('XLEN', key(LEDGER, job.cron)) > 0 }
+  local waiting = redis.call('LRANGE', key(WAIT, job.cron), 0, 31)
+  local others = redis.call('ZCARD', key(LIVE, job.cron)) - redis.call('LLEN', key(WAIT, job.cron))
+  if not job.waits then others = others - 1 end
+  -- After a change of policy several may be running at once: the last of them lets the next one go.
+  if others > 0 then return look end
+  for _, id in ipairs(waiting) do
+    if id ~= job.id then
+      look.next = job_read(id)
+      if look.next then
+        redis.call('ZCARD', key(READY, look.next.queue))
+        redis.call('LLEN', key(BELL, look.next.queue))
+        return look
+      end
+      table.insert(look.gone, id)
+    end
+  end
+  return look
+end
+
+-- A run ended: it is live no longer, the ledger keeps how it ended, and the next in line is let go.
+-- `summary`: a short text about the result or the error, or ''.
+local function run_ended(job, look, summary)
+  if not look then return end
+  local live, wait = key(LIVE, job.cron), key(WAIT, job.cron)
+  redis.call('ZREM', live, job.id)
+  if look.ledger then
+    redis.pcall('XADD', key(LEDGER, job.cron), '*', 'e', job.state, 'j', job.id, 'b', job.started or '', 'f', NOW_MS,
+      'n', job.attempt, 'o', summary)
+  end
+  for _, id in ipairs(look.gone) do
+    redis.call('LREM', wait, 1, id)
+    redis.call('ZREM', live, id)
+  end
+  if look.next then
+    redis.call('LREM', wait, 1, look.next.id)
+    redis.call('HDEL', key(JOB, look.next.id), 'waits')
+    redis.call('ZADD', key(READY, look.next.queue), ready_score(look.next), look.next.id)
+    ring(look.next.queue, 1)
+  end
+end
+
+-- What the end of a job touches beside itself: the entry it is a run of, and the workflow it is a step of. Scripts that end
+-- jobs come with flow.lua, which fills these in.
+local flow_hooks = {}
+
+local function end_look(job)
+  local look = { run = run_look(job) }
+  if flow_hooks.look then look.flow = flow_hooks.look(job) end
+  return look
+end
+
+local function job_ended(job, look, outcome, summary)
+  if not look then return end
+  run_ended(job, look.run, summary)
+  if look.flow then flow_hooks.ended(job, look.flow, outcome) end
+end
+
+-- Any live state → cancelled. The worker of an active run is nudged to ask at once.
+local function cancel_job(job, look, by, reason)
+  local before = job.state
+  set(job, 'ended', NOW_MS, 'previous', before)
+  enter(job, 'cancelled', NOW_MS)
+  if job.waits then unset(job, 'waits') end
+  tell('job.cancelled', 'api', job.id, job_data(job) .. ',"state":"cancelled","previous_state":"' .. before
+    .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}')
+  job_ended(job, look, 'cancelled', reason)
+  if before == 'active' and job.worker then redis.pcall('PUBLISH', NUDGE .. job.worker, job.id) end
+end

@@ -1,0 +1,35 @@
+#!lua
+-- Makes a dead letter available again, as if it had never been tried; its errors are kept.
+--
+-- KEYS  events, ended:dead, job. ARGV 1 id, 2 whether runs of its entry may be concurrent (1) or it must wait for those that
+--       are live (0).
+-- Pre   it is among the dead letters. Post available, attempt 0; it holds its fingerprint again if nobody else does.
+-- Reply {"ok", now} | {"gone", now} (no such dead letter).
+
+local job = job_read(arg(1))
+local behind = false
+if not job or not job.dead then return { 'gone', NOW_MS } end
+check_indexes(job)
+redis.call('ZCARD', key(ENDED, 'dead'))
+if job.cron and arg(2) == '0' then
+  for _, id in ipairs(redis.call('ZRANGE', key(LIVE, job.cron), 0, -1)) do
+    local state = redis.call('HGET', key(JOB, id), 'state')
+    behind = behind or (state and not TERMINAL[state]) or false
+  end
+end
+if job.unique then redis.call('SET', key(UNIQUE, job.unique), job.id, 'NX') end
+leave(job)
+unset(job, 'dead', 'failed', 'ended', 'started', 'delay', 'due', 'crashes', 'returns', 'expired', 'previous')
+set(job, 'state', 'available', 'attempt', '0', 'seq', next_seq(job.queue), 'enqueued', NOW_MS)
+if behind then
+  set(job, 'waits', '1')
+  redis.call('RPUSH', key(WAIT, job.cron), job.id)
+else
+  redis.call('ZADD', key(READY, job.queue), ready_score(job), job.id)
+  ring(job.queue, 1)
+end
+count(job.queue, 'available', 1)
+if job.cron then redis.call('ZADD', key(LIVE, job.cron), NOW_MS, job.id) end
+tell('dead_letter.retried', 'api', job.id, job_data(job) .. '}')
+tell_enqueued(job)
+return { 'ok', NOW_MS }

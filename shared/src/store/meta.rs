@@ -1,0 +1,45 @@
+//! What holds for a whole namespace: its partitions, fixed when it is first used, and how much of the past is kept.
+
+use redis::Value;
+
+use super::{Kept, Store, StoreError};
+
+const PARTITIONS: &str = "partitions";
+const EVENTS_KEPT: &str = "events_kept";
+const LEDGER_ROWS: &str = "ledger_rows";
+
+impl Store {
+    /// Writes the number of partitions if nobody has, and refuses to work with another number than was written.
+    pub(super) async fn settle_partitions(&self) -> Result<(), StoreError> {
+        let configured = self.keys().partitions();
+        let meta = self.keys().meta();
+        self.send(redis::cmd("HSETNX").arg(&meta).arg(PARTITIONS).arg(configured)).await?;
+        match self.meta_number(PARTITIONS).await? {
+            Some(stored) if stored == u64::from(configured) => Ok(()),
+            Some(stored) => Err(StoreError::Partitions { stored, configured }),
+            None => Err(StoreError::corrupt(meta, "`partitions` is not a number")),
+        }
+    }
+
+    /// Writes how much is kept if this process was told, and reads it if it was not: whoever trims must agree.
+    pub(super) async fn settle_kept(&self) -> Result<Kept, StoreError> {
+        if let Some(kept) = self.0.options.kept {
+            let mut put = redis::cmd("HSET");
+            put.arg(self.keys().meta()).arg(EVENTS_KEPT).arg(kept.events).arg(LEDGER_ROWS).arg(kept.ledger_rows);
+            self.send(&put).await?;
+            return Ok(kept);
+        }
+        let default = Kept::default();
+        Ok(Kept {
+            events: self.meta_number(EVENTS_KEPT).await?.unwrap_or(default.events),
+            ledger_rows: self.meta_number(LEDGER_ROWS).await?.unwrap_or(default.ledger_rows),
+        })
+    }
+
+    async fn meta_number(&self, field: &str) -> Result<Option<u64>, StoreError> {
+        match self.send(redis::cmd("HGET").arg(self.keys().meta()).arg(field)).await? {
+            Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).parse().ok()),
+            _ => Ok(None),
+        }
+    }
+}

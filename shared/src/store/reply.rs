@@ -1,0 +1,82 @@
+//! Reading what scripts answer. An answer of another shape is `Corrupt`, with the script that gave it.
+
+use redis::Value;
+
+use super::StoreError;
+use crate::clock::Timestamp;
+
+/// An array that a script answered.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    script: &'static str,
+    items: Vec<Value>,
+}
+
+impl Reply {
+    pub(crate) fn new(script: &'static str, value: Value) -> Result<Self, StoreError> {
+        match value {
+            Value::Array(items) => Ok(Self { script, items }),
+            other => Err(StoreError::corrupt(script, format!("an array was expected, not {other:?}"))),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn text(&self, i: usize) -> Result<String, StoreError> {
+        match self.items.get(i) {
+            Some(Value::BulkString(bytes)) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+            Some(Value::SimpleString(text)) => Ok(text.clone()),
+            Some(Value::Int(number)) => Ok(number.to_string()),
+            Some(Value::Nil) => Ok(String::new()),
+            other => Err(self.unexpected(i, other)),
+        }
+    }
+
+    pub(crate) fn bytes(&self, i: usize) -> Result<&[u8], StoreError> {
+        match self.items.get(i) {
+            Some(Value::BulkString(bytes)) => Ok(bytes),
+            other => Err(self.unexpected(i, other)),
+        }
+    }
+
+    pub(crate) fn int(&self, i: usize) -> Result<i64, StoreError> {
+        match self.items.get(i) {
+            Some(Value::Int(number)) => Ok(*number),
+            other => self.text(i)?.parse().map_err(|_| self.unexpected(i, other)),
+        }
+    }
+
+    pub(crate) fn time(&self, i: usize) -> Result<Timestamp, StoreError> {
+        self.int(i).map(Timestamp::from_ms)
+    }
+
+    pub(crate) fn texts(&self, from: usize) -> Result<Vec<String>, StoreError> {
+        (from..self.len()).map(|i| self.text(i)).collect()
+    }
+
+    pub(crate) fn list(&self, i: usize) -> Result<Self, StoreError> {
+        match self.items.get(i) {
+            Some(Value::Array(items)) => Ok(Self { script: self.script, items: items.clone() }),
+            other => Err(self.unexpected(i, other)),
+        }
+    }
+
+    pub(crate) fn lists(&self, from: usize) -> Result<Vec<Self>, StoreError> {
+        (from..self.len()).map(|i| self.list(i)).collect()
+    }
+
+    pub(crate) fn is_list(&self, i: usize) -> bool {
+        matches!(self.items.get(i), Some(Value::Array(_)))
+    }
+
+    /// Fields and values by turns, as `HGETALL` answers.
+    pub(crate) fn pairs(&self) -> Result<Vec<(String, String)>, StoreError> {
+        (0..self.len() / 2).map(|i| Ok((self.text(2 * i)?, self.text(2 * i + 1)?))).collect()
+    }
+
+    fn unexpected(&self, i: usize, found: Option<&Value>) -> StoreError {
+        StoreError::corrupt(self.script, format!("item {i} of the answer was {found:?}"))
+    }
+}
