@@ -1,0 +1,128 @@
+//! The duty that fires cron entries: reads what is due, decides in pure code, lets the store apply it.
+//!
+//! A crash before the script changes nothing, and after it everything is done. What was decided on an entry that changed
+//! meanwhile is refused, and is read again on the next round.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carillon_shared::clock::Timestamp;
+use carillon_shared::cron::Schedule;
+use carillon_shared::id::Partition;
+use carillon_shared::name::CronName;
+use carillon_shared::store::{
+    DueEntries, FireDecision, FireItem, FireReply, FireResult, Store, StoreError, StoredEntry,
+};
+use carillon_shared::telemetry::metric::{self, label};
+use carillon_shared::telemetry::queue_label;
+use tracing::{debug, error, warn};
+
+use super::{Duty, Term};
+
+/// Decisions in one call.
+const BATCH: usize = 50;
+/// A registration is noticed within so long.
+const REST_MAX: Duration = Duration::from_millis(200);
+/// Schedules that are kept compiled.
+const COMPILED_MAX: usize = 20_000;
+
+/// Fires the entries of one partition.
+pub(crate) struct Fire {
+    store: Store,
+    partition: Partition,
+    term: Arc<Term>,
+    compiled: HashMap<CronName, Compiled>,
+}
+
+struct Compiled {
+    uid: String,
+    revision: u64,
+    schedule: Arc<Schedule>,
+}
+
+impl Duty for Fire {
+    const NAME: &'static str = "fire";
+
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        self.term.progressed();
+        if !self.term.is_trusted() {
+            return Ok(REST_MAX);
+        }
+        let due = self.store.due_entries(self.partition, &self.term.token, BATCH).await?;
+        let DueEntries::Due { now, next_at, entries } = due else {
+            self.term.depose();
+            return Ok(REST_MAX);
+        };
+        let items = self.decide(&entries, now);
+        if !items.is_empty() {
+            match self.store.fire(self.partition, &self.term.token, &items).await? {
+                FireReply::Fenced => self.term.depose(),
+                FireReply::Applied(results) => note(&items, &results, &entries, now),
+            }
+        }
+        if entries.len() == BATCH {
+            return Ok(Duration::ZERO);
+        }
+        Ok(next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX)))
+    }
+}
+
+impl Fire {
+    pub(crate) fn new(store: Store, partition: Partition, term: Arc<Term>) -> Self {
+        Self { store, partition, term, compiled: HashMap::new() }
+    }
+
+    fn decide(&mut self, entries: &[StoredEntry], now: Timestamp) -> Vec<FireItem> {
+        let mut items = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let decided = self.schedule(entry).and_then(|schedule| FireItem::due(entry, &schedule, now));
+            match decided {
+                Ok(item) => items.push(item),
+                Err(error) => error!(cron.name = %entry.definition.name, error = %error, "a cron entry cannot fire"),
+            }
+        }
+        items
+    }
+
+    fn schedule(&mut self, entry: &StoredEntry) -> Result<Arc<Schedule>, StoreError> {
+        let name = &entry.definition.name;
+        let known = self.compiled.get(name);
+        if let Some(known) = known.filter(|known| known.uid == entry.uid && known.revision == entry.revision) {
+            return Ok(known.schedule.clone());
+        }
+        if self.compiled.len() >= COMPILED_MAX {
+            self.compiled.clear();
+        }
+        let schedule = Arc::new(entry.schedule()?);
+        let compiled = Compiled { uid: entry.uid.clone(), revision: entry.revision, schedule: schedule.clone() };
+        self.compiled.insert(name.clone(), compiled);
+        Ok(schedule)
+    }
+}
+
+/// Counts and tells what was applied.
+fn note(items: &[FireItem], results: &[FireResult], entries: &[StoredEntry], now: Timestamp) {
+    for (item, result) in items.iter().zip(results) {
+        if *result != FireResult::Applied {
+            debug!(cron.name = %item.name, ?result, "decided on what has changed; it is read again");
+            continue;
+        }
+        metrics::histogram!(metric::CRON_LATENESS_SECONDS).record(now.since(item.scheduled).as_secs_f64());
+        match &item.decision {
+            FireDecision::Fire(_, run) => {
+                let queue = queue_label(run.envelope.queue.as_str());
+                metrics::counter!(metric::CRON_FIRED_TOTAL).increment(1);
+                metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue).increment(1);
+            }
+            FireDecision::Skip(reason) => {
+                metrics::counter!(metric::CRON_SKIPPED_TOTAL, label::REASON => *reason).increment(1);
+            }
+        }
+        let waiting = entries.iter().find(|entry| entry.definition.name == item.name).map_or(0, |entry| entry.waiting);
+        let behind = matches!(&item.decision, FireDecision::Fire(carillon_shared::cron::Decision::FireBehind, _));
+        if behind && waiting >= 2 {
+            warn!(cron.name = %item.name, runs.waiting = waiting + 1, "runs pile up behind one that has not ended");
+        }
+    }
+}

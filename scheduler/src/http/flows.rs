@@ -1,0 +1,128 @@
+//! Workflows over HTTP, in the shape of every client: under `workflow`, and spread.
+
+use std::collections::HashMap;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use carillon_shared::id::JobId;
+use carillon_shared::job::{Job, JobState};
+use carillon_shared::store::{Flow, FlowCancel, FlowStep};
+use serde_json::{Map, Value, json};
+
+use super::ApiState;
+use super::body::{Json, MaybeJson};
+use super::error::ApiError;
+use super::reply::{Answer, Reply, twice};
+
+pub(super) fn routes() -> Router<ApiState> {
+    Router::new()
+        .route("/ojs/v1/workflows", post(begin))
+        .route("/ojs/v1/workflows/{id}", get(show).delete(cancel))
+        .route("/ojs/v1/workflows/{id}/cancel", post(cancel))
+}
+
+async fn begin(State(api): State<ApiState>, body: Json) -> Answer {
+    let flow = api.client().begin_flow(&body.value).await?;
+    let location = format!("/ojs/v1/workflows/{}", flow.id);
+    Ok(Reply::new(StatusCode::CREATED, twice("workflow", shown(&api, &flow).await?)).at(&location))
+}
+
+async fn show(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {
+    let flow = found(&api, known(&id)?).await?;
+    Ok(Reply::ok(twice("workflow", shown(&api, &flow).await?)))
+}
+
+async fn cancel(State(api): State<ApiState>, Path(id): Path<String>, MaybeJson(_): MaybeJson) -> Answer {
+    let id = known(&id)?;
+    match api.store().cancel_flow(id, "the workflow was cancelled").await? {
+        FlowCancel::Gone => Err(ApiError::no_flow(&id.to_string())),
+        FlowCancel::Ended(state) => Err(ApiError::ended_flow(id, &state)),
+        FlowCancel::Cancelled(jobs) => {
+            let flow = found(&api, id).await?;
+            let mut answer = twice("workflow", shown(&api, &flow).await?);
+            answer.insert("steps_cancelled".to_owned(), jobs.len().into());
+            answer.insert("steps_already_completed".to_owned(), flow.done.into());
+            Ok(Reply::ok(answer))
+        }
+    }
+}
+
+async fn found(api: &ApiState, id: JobId) -> Result<Flow, ApiError> {
+    api.store().flow(id).await?.ok_or_else(|| ApiError::no_flow(&id.to_string()))
+}
+
+async fn shown(api: &ApiState, flow: &Flow) -> Result<Map<String, Value>, ApiError> {
+    let begun: Vec<JobId> = flow.steps.iter().filter(|step| step.state != "waiting").map(|step| step.job_id).collect();
+    let jobs = api.store().jobs(&begun).await?;
+    let jobs: HashMap<JobId, Job> = jobs.into_iter().flatten().map(|job| (job.record.id, job)).collect();
+    Ok(wire(flow, &jobs))
+}
+
+fn wire(flow: &Flow, jobs: &HashMap<JobId, Job>) -> Map<String, Value> {
+    let members = flow.steps.iter().filter(|step| !step.is_callback).count();
+    let steps: Vec<Value> = flow.steps.iter().map(|step| wire_step(step, jobs.get(&step.job_id))).collect();
+    let value = json!({
+        "id": flow.id,
+        "type": flow.kind,
+        "name": flow.name,
+        "state": flow.state,
+        "steps_total": members,
+        "steps_completed": flow.done,
+        "jobs_total": members,
+        "jobs_completed": flow.done,
+        "job_count": members,
+        "completed_count": flow.done,
+        "failed_count": flow.failed,
+        "steps": steps,
+        "metadata": {
+            "created_at": flow.created_at,
+            "job_count": members,
+            "completed_count": flow.done,
+            "failed_count": flow.failed,
+        },
+        "created_at": flow.created_at,
+    });
+    let Value::Object(mut map) = value else { return Map::new() };
+    if let Some(ended_at) = flow.ended_at {
+        let name = if flow.state == "cancelled" { "cancelled_at" } else { "completed_at" };
+        map.insert(name.to_owned(), ended_at.to_string().into());
+    }
+    map
+}
+
+fn wire_step(step: &FlowStep, job: Option<&Job>) -> Value {
+    let mut map = step.outline.as_object().cloned().unwrap_or_default();
+    map.insert("state".to_owned(), step_state(step, job).into());
+    let is_begun = step.state != "waiting";
+    map.insert("job_id".to_owned(), if is_begun { step.job_id.to_string().into() } else { Value::Null });
+    if step.is_callback {
+        map.insert("callback".to_owned(), true.into());
+    }
+    if let Some(job) = job {
+        let json = job.to_json();
+        for name in ["started_at", "completed_at", "result"] {
+            if let Some(value) = json.get(name) {
+                map.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    map.into()
+}
+
+/// A step that has not begun is pending; one that has is where its job is.
+fn step_state(step: &FlowStep, job: Option<&Job>) -> &'static str {
+    match (step.state.as_str(), job.map(|job| job.record.state)) {
+        ("waiting", _) => "pending",
+        ("completed", _) => "completed",
+        ("failed", _) | ("enqueued", Some(JobState::Discarded)) => "failed",
+        ("cancelled", _) => "cancelled",
+        (_, Some(state)) => state.as_str(),
+        (_, None) => "available",
+    }
+}
+
+fn known(id: &str) -> Result<JobId, ApiError> {
+    id.parse().map_err(|_| ApiError::no_flow(id))
+}

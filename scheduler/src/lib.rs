@@ -1,0 +1,12 @@
+//! The scheduler of Carillon: it leads, fires cron entries, takes jobs in, and shows everything over HTTP, gRPC
+//! and on the command line.
+
+pub mod app;
+pub mod cli;
+pub mod dev;
+pub mod duty;
+pub mod grpc;
+pub mod http;
+pub mod leader;
+pub mod samples;
+pub mod watch;

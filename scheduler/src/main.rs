@@ -1,0 +1,7 @@
+//! The program `carillon-scheduler`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    carillon_scheduler::cli::main()
+}
