@@ -1,0 +1,158 @@
+//! Ends are reported by one task, which sends what has gathered since its last call in one, and never waits for more.
+//!
+//! A report keeps its lease and its slot until it is answered: heartbeats go on, and no more is claimed than can be ended.
+
+use std::sync::Arc;
+
+use carillon_shared::name::QueueName;
+use carillon_shared::store::{AttemptEnd, EndReply, Ending, Store, StoreError};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::leases::HeldLease;
+use crate::outage::Outage;
+use crate::slots::Slot;
+use crate::tally::{Ended, Tally};
+use carillon_shared::telemetry::chain;
+
+const BATCH_MAX: usize = 100;
+/// How often an end is offered that Redis refuses for a reason that does not pass by itself.
+const REFUSED_MAX: u32 = 5;
+
+/// The way to the task that reports.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    sender: mpsc::Sender<Report>,
+    closed: CancellationToken,
+}
+
+/// An end to be reported.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) lease: HeldLease,
+    pub(crate) queue: QueueName,
+    pub(crate) ending: Ending,
+    #[expect(dead_code, reason = "held for its drop")]
+    pub(crate) slot: Option<Slot>,
+}
+
+impl Reports {
+    /// Starts the task; it ends after [`close`](Self::close), when all is reported.
+    pub(crate) fn start(store: Store, tally: Arc<Tally>, slots: usize) -> (Self, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(slots.max(1));
+        let closed = CancellationToken::new();
+        let reporter = Reporter { store, tally, outage: Outage::new("report the ends of jobs") };
+        let task = tokio::spawn(reporter.run(receiver, closed.clone()));
+        (Self { sender, closed }, task)
+    }
+
+    /// Takes no more reports.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    pub(crate) async fn send(&self, report: Report) {
+        // Refused only when the worker has given up reporting; the lease then ends by itself.
+        let _unreported = self.sender.send(report).await;
+    }
+}
+
+struct Reporter {
+    store: Store,
+    tally: Arc<Tally>,
+    outage: Outage,
+}
+
+impl Reporter {
+    async fn run(mut self, mut receiver: mpsc::Receiver<Report>, closed: CancellationToken) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            let gathered = tokio::select! {
+                biased;
+                gathered = receiver.recv_many(&mut batch, BATCH_MAX) => gathered,
+                () = closed.cancelled(), if !receiver.is_closed() => {
+                    receiver.close();
+                    continue;
+                }
+            };
+            if gathered == 0 {
+                return;
+            }
+            match self.offer(&mut batch).await {
+                Ok(()) => {}
+                Err(error) => self.one_by_one(&mut batch, &error).await,
+            }
+            batch.clear();
+        }
+    }
+
+    /// Offers the ends, with the same arguments, until Redis answers or there is no point any more. Fails when it refuses.
+    async fn offer(&mut self, reports: &mut Vec<Report>) -> Result<(), StoreError> {
+        while !reports.is_empty() {
+            let ends: Vec<_> = reports.iter().map(end_of).collect();
+            match self.store.end(&ends).await {
+                Ok(replies) => {
+                    self.outage.over();
+                    reports.iter().zip(replies).for_each(|(report, reply)| self.answered(report, reply));
+                    return Ok(());
+                }
+                Err(error) if error.is_transient() => sleep(self.outage.failed(&error)).await,
+                Err(error) => return Err(error),
+            }
+            reports.retain(|report| !self.given_up(report));
+        }
+        Ok(())
+    }
+
+    /// One end that cannot be recorded must not hold up the others of its batch.
+    async fn one_by_one(&mut self, batch: &mut Vec<Report>, error: &StoreError) {
+        tracing::warn!(
+            error = chain(error),
+            ends = batch.len(),
+            "ends were refused together; reporting them one by one"
+        );
+        for report in batch.drain(..) {
+            let mut alone = vec![report];
+            for refused in 1..=REFUSED_MAX {
+                let Err(error) = self.offer(&mut alone).await else { break };
+                if refused == REFUSED_MAX {
+                    let id = alone.first().map(|report| report.lease.held().id);
+                    tracing::error!(job.id = ?id, error = chain(&error), "the end of a job cannot be recorded: it will run again");
+                } else {
+                    sleep(self.outage.failed(&error)).await;
+                }
+            }
+        }
+    }
+
+    fn given_up(&self, report: &Report) -> bool {
+        let over = report.lease.is_long_over();
+        if over {
+            tracing::warn!(job.id = %report.lease.held().id, "the end of a job could not be reported in time: it will run again");
+            self.tally.ended(&report.queue, Ended::Lost);
+        }
+        over
+    }
+
+    fn answered(&self, report: &Report, reply: EndReply) {
+        let id = report.lease.held().id;
+        let ended = match reply {
+            EndReply::Ended | EndReply::AlreadyEnded => Ended::from(&report.ending),
+            EndReply::Cancelled => {
+                tracing::info!(job.id = %id, "the job was cancelled while its end was on the way");
+                Ended::Cancelled
+            }
+            EndReply::Stale | EndReply::Gone => {
+                tracing::warn!(job.id = %id, "the end came too late: the job is another worker's, or gone");
+                Ended::Lost
+            }
+        };
+        self.tally.ended(&report.queue, ended);
+    }
+}
+
+fn end_of(report: &Report) -> AttemptEnd {
+    AttemptEnd { held: report.lease.held().clone(), ending: report.ending.clone() }
+}
