@@ -1,0 +1,13 @@
+//! Helpers of the end-to-end tests: real Redis servers, our own processes, faults between them, and waiting.
+//!
+//! Helpers panic where a test could not go on; their messages name what was awaited.
+
+pub mod election;
+pub mod invariants;
+pub mod process;
+pub mod proxy;
+pub mod redis;
+pub mod snapshot;
+pub mod store;
+pub mod wait;
+mod watchdog;

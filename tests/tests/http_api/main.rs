@@ -1,0 +1,15 @@
+//! The HTTP face, as its clients see it.
+
+mod auth;
+mod away;
+mod client;
+mod cron;
+mod events;
+mod health;
+mod jobs;
+mod ledger;
+mod lists;
+mod preview;
+mod protocol;
+mod slow;
+mod stream;

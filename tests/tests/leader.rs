@@ -1,0 +1,197 @@
+//! Leading through anything: hand-over, death, partition, freeze, and a Redis that forgets.
+
+use std::time::Duration;
+
+use carillon_shared::client::Client;
+use carillon_shared::id::JobId;
+use carillon_shared::job::JobState;
+use carillon_shared::store::{LeaseState, Store};
+use carillon_tests::election::{Running, TTL, assert_every_second_once};
+use carillon_tests::invariants::assert_all_hold;
+use carillon_tests::proxy::Proxy;
+use carillon_tests::redis::{Server, shared};
+use carillon_tests::snapshot::Snapshot;
+use carillon_tests::store::{claim, enqueue, options, store};
+use carillon_tests::wait::{until, until_some, within};
+use serde_json::json;
+
+const EVERY_SECOND: &str = "* * * * * *";
+
+async fn register(store: &Store) {
+    let entry = json!({"name": "tick", "cron": EVERY_SECOND, "type": "echo", "overlap_policy": "allow"});
+    Client::new(store.clone()).register(&entry).await.expect("a valid entry");
+}
+
+async fn rows(store: &Store) -> usize {
+    store.ledger(&"tick".parse().expect("a name"), None, 1000).await.map_or(0, |rows| rows.len())
+}
+
+async fn until_rows(store: &Store, least: usize) {
+    until(&format!("{least} rows"), async || rows(store).await >= least).await;
+}
+
+async fn state(store: &Store, id: JobId) -> JobState {
+    store.job(id).await.expect("Redis is there").expect("kept").record.state
+}
+
+#[tokio::test]
+async fn one_of_two_leads_and_fires_every_second_once() {
+    let store = store().await;
+    register(&store).await;
+    let (a, b) = (Running::start(&store, "a"), Running::start(&store, "b"));
+    until_rows(&store, 3).await;
+    assert!(a.leads(&store).await != b.leads(&store).await);
+    assert_every_second_once(&store, "tick").await;
+    assert_all_hold(store.keys(), &Snapshot::take(shared(), store.keys()).await);
+    a.stop().await;
+    b.stop().await;
+    assert_eq!(store.leader().await.expect("Redis is there"), None);
+}
+
+#[tokio::test]
+async fn a_leader_that_stops_hands_over_at_once() {
+    let store = store().await;
+    register(&store).await;
+    let a = Running::start(&store, "a");
+    a.elected(&store).await;
+    let b = Running::start(&store, "b");
+    until_rows(&store, 1).await;
+    a.stop().await;
+    let took_over = within(Duration::from_secs(1), async || b.leads(&store).await.then_some(())).await;
+    assert!(took_over.is_some(), "a standby leads within a second");
+    until_rows(&store, 3).await;
+    assert_every_second_once(&store, "tick").await;
+    b.stop().await;
+}
+
+#[tokio::test]
+async fn a_leader_that_dies_is_followed_when_its_lock_ends() {
+    let store = store().await;
+    register(&store).await;
+    let a = Running::start(&store, "a");
+    a.elected(&store).await;
+    until_rows(&store, 1).await;
+    let b = Running::start(&store, "b");
+    a.kill();
+    b.elected(&store).await;
+    until_rows(&store, 4).await;
+    assert_every_second_once(&store, "tick").await;
+    b.stop().await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_cut_off_fires_nothing_when_it_is_back() {
+    let near = store().await;
+    let proxy = Proxy::before(shared()).await;
+    let mut far_options = options(&proxy.url());
+    far_options.namespace = near.keys().namespace().clone();
+    far_options.connection.timeout = Duration::from_millis(200);
+    far_options.connection.patience = Duration::from_millis(300);
+    let far = Store::open(far_options).await.expect("the proxy leads to Redis");
+    register(&near).await;
+    let a = Running::start(&far, "a");
+    a.elected(&near).await;
+    until_rows(&near, 1).await;
+    proxy.blackhole();
+    let b = Running::start(&near, "b");
+    b.elected(&near).await;
+    let before = rows(&near).await;
+    proxy.heal().await;
+    until_rows(&near, before + 3).await;
+    assert!(b.leads(&near).await, "the old leader stands by");
+    assert_every_second_once(&near, "tick").await;
+    a.stop().await;
+    b.stop().await;
+}
+
+#[tokio::test]
+async fn a_lock_that_outlives_its_dead_leader_is_taken_over() {
+    let store = store().await;
+    let a = Running::start(&store, "a");
+    a.elected(&store).await;
+    a.kill();
+    // As after Redis's clock was set back: the lock of the dead would live for hours.
+    let mut connection = shared().connection().await;
+    let persist = redis::cmd("PERSIST").arg(store.keys().leader()).to_owned();
+    assert_eq!(persist.query_async::<i64>(&mut connection).await.expect("Redis is there"), 1);
+    let b = Running::start(&store, "b");
+    let took_over = within(TTL * 2 + Duration::from_secs(2), async || b.leads(&store).await.then_some(())).await;
+    assert!(took_over.is_some(), "a beat that stands still for two ttls is a death");
+    b.stop().await;
+}
+
+#[tokio::test]
+async fn after_redis_was_emptied_somebody_leads_within_two_seconds() {
+    let server = Server::dedicated();
+    let store = Store::open(options(&server.url())).await.expect("Redis is there");
+    let a = Running::start(&store, "a");
+    a.elected(&store).await;
+    let mut connection = server.connection().await;
+    redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.expect("Redis is there");
+    register(&store).await;
+    let fires = within(Duration::from_secs(2), async || (rows(&store).await > 0).then_some(())).await;
+    assert!(a.leads(&store).await && fires.is_some());
+    a.stop().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_killed_and_restarted_loses_and_doubles_nothing() {
+    let mut server = Server::dedicated();
+    let store = Store::open(options(&server.url())).await.expect("Redis is there");
+    register(&store).await;
+    let a = Running::start(&store, "a");
+    for round in 1..=3 {
+        until_rows(&store, round * 2).await;
+        server.kill();
+        server.restart();
+    }
+    until_rows(&store, 8).await;
+    assert_every_second_once(&store, "tick").await;
+    a.stop().await;
+    assert_all_hold(store.keys(), &Snapshot::take(&server, store.keys()).await);
+}
+
+#[tokio::test]
+async fn a_silent_worker_loses_its_jobs_and_the_third_time_they_are_dead() {
+    let store = store().await;
+    let id = enqueue(&store, &json!({"type": "echo", "args": [], "retry": {"max_attempts": 10}})).await;
+    let leader = Running::start(&store, "a");
+    for crashes in 1..=3 {
+        until_some("the job", async || {
+            store.claim(&claim(1, Duration::from_millis(100))).await.expect("Redis is there").pop()
+        })
+        .await;
+        until("the job to be taken back", async || {
+            store.job(id).await.expect("Redis is there").expect("kept").record.crashes == crashes
+        })
+        .await;
+    }
+    let job = store.job(id).await.expect("Redis is there").expect("kept");
+    assert_eq!((job.record.state, job.record.dead, job.errors.len()), (JobState::Discarded, true, 3));
+    assert_eq!(job.to_json()["error"]["code"], "worker_lost");
+    leader.stop().await;
+    assert_all_hold(store.keys(), &Snapshot::take(shared(), store.keys()).await);
+}
+
+#[tokio::test]
+async fn after_a_freeze_of_redis_no_healthy_worker_is_robbed() {
+    let server = Server::dedicated();
+    let store = Store::open(options(&server.url())).await.expect("Redis is there");
+    let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
+    let leader = Running::start(&store, "a");
+    let lease = Duration::from_millis(800);
+    let held = store.claim(&claim(1, lease)).await.expect("Redis is there").remove(0).held;
+    leader.elected(&store).await;
+    let beat = async || {
+        store.heartbeat(std::slice::from_ref(&held), lease).await.ok().and_then(|states| states.first().copied())
+    };
+    assert_eq!(beat().await, Some(LeaseState::Held));
+    server.freeze();
+    tokio::time::sleep(Duration::from_secs(3)).await; // the fault itself: longer than lease and gap
+    server.thaw();
+    // The leader ticks again before the worker is heard.
+    until("the leader to lead again", async || leader.leads(&store).await).await;
+    until("the worker to be heard", async || beat().await.is_some()).await;
+    assert_eq!((beat().await, state(&store, id).await), (Some(LeaseState::Held), JobState::Active));
+    leader.stop().await;
+}

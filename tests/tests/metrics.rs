@@ -1,0 +1,94 @@
+//! Every metric of the table is emitted by the programs that say so.
+
+use std::net::TcpListener;
+
+use carillon_shared::telemetry::METRICS;
+use carillon_tests::process::{Process, scheduler, worker};
+use carillon_tests::redis::{Server, namespace};
+use carillon_tests::wait::{until, until_some};
+use serde_json::{Value, json};
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Scrapes an endpoint; nothing while it does not answer.
+async fn scrape(url: &str) -> String {
+    match reqwest::get(url).await {
+        Ok(answer) => answer.text().await.unwrap_or_default(),
+        Err(_) => String::new(),
+    }
+}
+
+fn has_sample(text: &str, name: &str) -> bool {
+    let begins = |line: &str| {
+        let rest = line.strip_prefix(name).unwrap_or_default();
+        ["{", " ", "_bucket", "_count"].iter().any(|next| rest.starts_with(next))
+    };
+    text.lines().any(begins)
+}
+
+#[tokio::test]
+async fn every_metric_is_emitted() {
+    let mut redis = Server::dedicated();
+    let (namespace, api, prometheus) = (namespace(), free_port(), free_port());
+    let common = ["--redis-url".to_owned(), redis.url(), "--namespace".to_owned(), namespace.to_string()];
+    let mut serve = scheduler();
+    serve
+        .args(["serve", "--leader-ttl", "3s", "--retention-completed", "1s", "--port", &api.to_string()])
+        .args(&common);
+    let scheduler = Process::start(&serve);
+    let mut work = worker();
+    work.args(["--lease", "2s", "--metrics-addr", &format!("127.0.0.1:{prometheus}")]).args(&common);
+    let worker = Process::start(&work);
+    worker.printed("ready").await;
+    scheduler.printed("leading").await;
+
+    let (http, base) = (reqwest::Client::new(), format!("http://127.0.0.1:{api}/ojs/v1"));
+    let post = async |path: &str, body: Value| {
+        let answer = http.post(format!("{base}{path}")).json(&body).send().await.expect("the scheduler answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
+        answer.json::<Value>().await.expect("JSON")
+    };
+    let following = http.get(format!("{base}/events/stream")).send().await.expect("events are streamed");
+    post("/cron", json!({"name": "tick", "cron": "* * * * * *", "type": "sleep", "args": [1500]})).await;
+    post("/jobs", json!({"type": "nobody.knows", "args": []})).await;
+    let mut producer = redis.connection().await;
+    for item in [r#"{"type":"echo","args":[1]}"#, "not a job"] {
+        let push = redis::cmd("RPUSH").arg(format!("{namespace}:inbox")).arg(item).to_owned();
+        push.query_async::<i64>(&mut producer).await.expect("Redis is there");
+    }
+    // A worker that is frozen past its lease loses the job, and hears of it when it wakes.
+    let id = post("/jobs", json!({"type": "sleep", "args": [20_000]})).await["job"]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let state = async || {
+        let answer = http.get(format!("{base}/jobs/{id}")).send().await.ok()?;
+        answer.json::<Value>().await.ok()?["job"]["state"].as_str().map(str::to_owned)
+    };
+    until("the job to run", async || state().await.as_deref() == Some("active")).await;
+    worker.freeze();
+    until("the job to be taken back", async || state().await.as_deref() == Some("available")).await;
+    worker.thaw();
+
+    let missing = async || {
+        let texts = [
+            scrape(&format!("http://127.0.0.1:{api}/metrics")).await,
+            scrape(&format!("http://127.0.0.1:{prometheus}/")).await,
+        ];
+        let absent = |name: &str| !texts.iter().any(|text| has_sample(text, name));
+        METRICS.iter().map(|metric| metric.name).filter(|name| absent(name)).collect::<Vec<_>>()
+    };
+    let all_but_errors = until_some("all metrics but those of failures", async || {
+        let missing = missing().await;
+        (missing.len() <= 1).then_some(missing)
+    });
+    let left = all_but_errors.await;
+    assert!(left.is_empty() || left == ["carillon_redis_errors_total"], "{left:?}");
+    redis.kill();
+    redis.restart();
+    until("the failures to be counted", async || missing().await.is_empty()).await;
+    drop(following);
+}

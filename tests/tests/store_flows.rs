@@ -1,0 +1,175 @@
+//! Workflows against a real Redis: advanced by the script that ends a step.
+
+use std::time::Duration;
+
+use carillon_shared::client::Client;
+use carillon_shared::id::Partition;
+use carillon_shared::job::{Failure, Verdict};
+use carillon_shared::store::{AttemptEnd, Claimed, EndReply, Ending, Flow, FlowCancel, Store};
+use carillon_tests::invariants::assert_all_hold;
+use carillon_tests::redis::shared;
+use carillon_tests::snapshot::Snapshot;
+use carillon_tests::store::{claim, store};
+use carillon_tests::wait::until;
+use serde_json::{Value, json};
+
+async fn begin(store: &Store, request: Value) -> Flow {
+    Client::new(store.clone()).begin_flow(&request).await.expect("a workflow")
+}
+
+async fn fetch(store: &Store) -> Vec<Claimed> {
+    store.claim(&claim(10, Duration::from_secs(30))).await.expect("Redis is there")
+}
+
+async fn end(store: &Store, claimed: &Claimed, ending: Ending) {
+    let end = AttemptEnd { held: claimed.held.clone(), ending };
+    assert_eq!(store.end(&[end]).await.expect("Redis is there"), [EndReply::Ended]);
+}
+
+async fn complete(store: &Store, claimed: &Claimed, result: Value) {
+    end(store, claimed, Ending::Completed { result: Some(result) }).await;
+}
+
+async fn fail(store: &Store, claimed: &Claimed) {
+    let failure = Failure::new("handler_error", "no");
+    end(store, claimed, Ending::Failed { failure, attempt: 1, verdict: Verdict::Discard }).await;
+}
+
+async fn state(store: &Store, flow: &Flow) -> (String, u64, u64, Vec<String>) {
+    let flow = store.flow(flow.id).await.expect("Redis is there").expect("the workflow is kept");
+    assert_all_hold(store.keys(), &Snapshot::take(shared(), store.keys()).await);
+    (flow.state, flow.done, flow.failed, flow.steps.into_iter().map(|step| step.state).collect())
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn types(claimed: &[Claimed]) -> Vec<&str> {
+    claimed.iter().map(|one| one.job.record.job_type.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_chain_hands_each_result_to_the_next_step() {
+    let store = store().await;
+    let flow = begin(&store, json!({"type": "chain", "steps": [{"type": "a"}, {"type": "b"}, {"type": "c"}]})).await;
+    for (expected, result) in [("a", json!({"n": 1})), ("b", json!([])), ("c", json!(null))] {
+        let claimed = fetch(&store).await;
+        assert_eq!(types(&claimed), [expected]);
+        let handed = claimed[0].job.to_json().get("parent_results").cloned();
+        assert_eq!(
+            handed,
+            match expected {
+                "a" => None,
+                "b" => Some(json!([{"n": 1}])),
+                _ => Some(json!([[]])),
+            }
+        );
+        complete(&store, &claimed[0], result).await;
+    }
+    assert_eq!(state(&store, &flow).await, ("completed".to_owned(), 3, 0, words(&["completed"; 3])));
+}
+
+#[tokio::test]
+async fn a_chain_ends_where_a_step_fails() {
+    let store = store().await;
+    let flow = begin(&store, json!({"type": "chain", "steps": [{"type": "a"}, {"type": "b"}, {"type": "c"}]})).await;
+    complete(&store, &fetch(&store).await[0], json!(1)).await;
+    fail(&store, &fetch(&store).await[0]).await;
+    assert_eq!(state(&store, &flow).await, ("failed".to_owned(), 1, 1, words(&["completed", "failed", "cancelled"])));
+    assert!(fetch(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_fails_only_when_all_have_ended() {
+    let store = store().await;
+    let flow = begin(&store, json!({"type": "group", "jobs": [{"type": "a"}, {"type": "b"}]})).await;
+    let claimed = fetch(&store).await;
+    assert_eq!(types(&claimed), ["a", "b"], "in order");
+    fail(&store, &claimed[1]).await;
+    assert_eq!(state(&store, &flow).await.0, "running");
+    complete(&store, &claimed[0], json!(1)).await;
+    assert_eq!(state(&store, &flow).await, ("failed".to_owned(), 1, 1, words(&["completed", "failed"])));
+}
+
+#[tokio::test]
+async fn the_callbacks_of_a_batch_follow_from_how_it_went() {
+    for (fails, expected) in [(false, ["c", "s"]), (true, ["c", "f"])] {
+        let store = store().await;
+        let callbacks = json!({"on_complete": {"type": "c"}, "on_success": {"type": "s"}, "on_failure": {"type": "f"}});
+        let flow =
+            begin(&store, json!({"type": "batch", "jobs": [{"type": "a"}, {"type": "b"}], "callbacks": callbacks}))
+                .await;
+        let claimed = fetch(&store).await;
+        complete(&store, &claimed[0], json!(1)).await;
+        assert!(fetch(&store).await.is_empty(), "not before all have ended");
+        if fails {
+            fail(&store, &claimed[1]).await;
+        } else {
+            complete(&store, &claimed[1], json!(2)).await;
+        }
+        let called = fetch(&store).await;
+        assert_eq!(types(&called), expected);
+        let word = if fails { "failed" } else { "completed" };
+        assert_eq!(state(&store, &flow).await.0, word, "decided before the callbacks end");
+    }
+}
+
+#[tokio::test]
+async fn a_graph_waits_for_all_that_a_step_depends_on() {
+    let store = store().await;
+    let steps =
+        json!([{"id": "a", "type": "a"}, {"id": "b", "type": "b"}, {"id": "c", "type": "c", "depends_on": ["a", "b"]}]);
+    let flow = begin(&store, json!({"name": "diamond", "steps": steps})).await;
+    let claimed = fetch(&store).await;
+    assert_eq!(types(&claimed), ["a", "b"]);
+    complete(&store, &claimed[1], json!("b")).await;
+    assert!(fetch(&store).await.is_empty());
+    complete(&store, &claimed[0], json!("a")).await;
+    let last = fetch(&store).await;
+    assert_eq!(last[0].job.parent_results, [json!("a"), json!("b")]);
+    complete(&store, &last[0], json!(null)).await;
+    assert_eq!(state(&store, &flow).await.0, "completed");
+}
+
+#[tokio::test]
+async fn a_cancelled_workflow_lets_no_step_go() {
+    let store = store().await;
+    let flow = begin(&store, json!({"type": "chain", "steps": [{"type": "a"}, {"type": "b"}]})).await;
+    let claimed = fetch(&store).await;
+    let cancelled = store.cancel_flow(flow.id, "test").await.expect("Redis is there");
+    assert!(matches!(cancelled, FlowCancel::Cancelled(jobs) if jobs.len() == 2));
+    let end = AttemptEnd { held: claimed[0].held.clone(), ending: Ending::Completed { result: None } };
+    assert_eq!(store.end(&[end]).await.expect("Redis is there"), [EndReply::Cancelled]);
+    assert!(fetch(&store).await.is_empty());
+    assert_eq!(state(&store, &flow).await.0, "cancelled");
+    let again = store.cancel_flow(flow.id, "test").await.expect("Redis is there");
+    assert_eq!(again, FlowCancel::Ended("cancelled".to_owned()));
+}
+
+#[tokio::test]
+async fn a_step_that_was_cancelled_while_it_waited_is_never_let_go() {
+    let store = store().await;
+    let flow = begin(&store, json!({"type": "chain", "steps": [{"type": "a"}, {"type": "b"}, {"type": "c"}]})).await;
+    store.cancel(flow.steps[1].job_id, "test", "").await.expect("Redis is there");
+    complete(&store, &fetch(&store).await[0], json!(1)).await;
+    assert!(fetch(&store).await.is_empty());
+    assert_eq!(
+        state(&store, &flow).await,
+        ("failed".to_owned(), 1, 1, words(&["completed", "cancelled", "cancelled"]))
+    );
+}
+
+#[tokio::test]
+async fn steps_that_expire_together_end_their_workflow() {
+    let store = store().await;
+    let job = json!({"type": "a", "options": {"ttl_ms": 20}});
+    let callbacks = json!({"on_complete": {"type": "c"}});
+    let flow = begin(&store, json!({"type": "batch", "jobs": [job, job, job], "callbacks": callbacks})).await;
+    until("the steps to expire", async || {
+        store.expire(Partition(0)).await.expect("Redis is there");
+        state(&store, &flow).await.0 == "failed"
+    })
+    .await;
+    assert_eq!(types(&fetch(&store).await), ["c"]);
+}

@@ -1,0 +1,8 @@
+//! Workers run jobs, as a library and as a program, against a real Redis.
+
+mod attempts;
+mod leases;
+mod program;
+mod refusals;
+mod shutdown;
+mod stage;

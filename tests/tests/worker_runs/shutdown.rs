@@ -1,0 +1,95 @@
+//! A worker ends in phases, and burns nobody's attempt.
+
+use std::time::Duration;
+
+use carillon_shared::job::JobState;
+use carillon_tests::wait::until_some;
+use carillon_worker::{Context, HandlerError, StopReason};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::stage::{Stage, start};
+
+#[tokio::test]
+async fn a_drain_lets_running_jobs_end_and_claims_no_more() {
+    let stage = Stage::new().await;
+    let (release, released) = oneshot::channel::<()>();
+    let released = std::sync::Mutex::new(Some(released));
+    let wait = move |_: Context, (): ()| {
+        let released = released.lock().expect("no panic").take().expect("one job");
+        async move { released.await.map_err(HandlerError::from) }
+    };
+    let worker = start(stage.worker().handler("wait", wait));
+    let running = stage.enqueue(&json!({"type": "wait", "args": []})).await;
+    stage.job_in(running, JobState::Active).await;
+    worker.shutdown.drain();
+    until_some("the worker to be quiet", async || {
+        let workers = stage.store.workers().await.expect("Redis is there");
+        workers.into_iter().find(|info| info.state == "quiet")
+    })
+    .await;
+    let later = stage.enqueue(&json!({"type": "echo", "args": []})).await;
+    release.send(()).expect("the handler waits");
+    let summary = worker.end().await;
+    assert_eq!((summary.claimed, summary.completed, summary.returned), (1, 1, 0));
+    assert_eq!(stage.job(running).await.record.state, JobState::Completed);
+    assert_eq!(stage.job(later).await.record.state, JobState::Available);
+}
+
+#[tokio::test]
+async fn what_does_not_end_within_the_grace_is_told_then_given_back() {
+    let stage = Stage::new().await;
+    let (told, mut reasons) = mpsc::unbounded_channel();
+    let deaf = move |context: Context, (): ()| {
+        let told = told.clone();
+        async move {
+            told.send(context.cancelled().await).expect("the test listens");
+            std::future::pending::<()>().await;
+            Ok::<_, HandlerError>(())
+        }
+    };
+    let worker = start(stage.worker().handler("deaf", deaf).grace(Duration::from_millis(200)));
+    let deaf = stage.enqueue(&json!({"type": "deaf", "args": []})).await;
+    let polite = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 600}]})).await;
+    for id in [deaf, polite] {
+        stage.job_in(id, JobState::Active).await;
+    }
+    assert_eq!(worker.end().await.returned, 2);
+    assert_eq!(reasons.recv().await, Some(StopReason::Shutdown));
+    for id in [deaf, polite] {
+        let record = stage.job(id).await.record;
+        assert_eq!((record.state, record.attempt, record.returns), (JobState::Available, 0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_hurry_gives_back_at_once() {
+    let stage = Stage::new().await;
+    let worker = start(stage.worker().grace(Duration::from_secs(3600)));
+    let id = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 600}]})).await;
+    stage.job_in(id, JobState::Active).await;
+    worker.shutdown.hurry();
+    assert_eq!(worker.end().await.returned, 1);
+    assert_eq!(stage.job(id).await.record.attempt, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_end() {
+    let stage = Stage::new().await;
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let block = move |_: Context, (): ()| {
+        let wait = wait.clone();
+        async move {
+            let _released = wait.lock().expect("no panic").recv();
+            Ok::<_, HandlerError>(())
+        }
+    };
+    let worker = start(stage.worker().handler("block", block).grace(Duration::ZERO));
+    let id = stage.enqueue(&json!({"type": "block", "args": []})).await;
+    stage.job_in(id, JobState::Active).await;
+    let summary = worker.end().await;
+    assert_eq!((summary.returned, summary.abandoned), (1, 1));
+    assert_eq!(stage.job(id).await.record.state, JobState::Available);
+    drop(release);
+}
