@@ -16,7 +16,7 @@ run: need ## Build and start everything: a Redis, a scheduler, a worker, sample 
 	@exec target/release/carillon-scheduler dev
 
 test: need ## Run all tests against Redis servers of their own
-	@cargo test --workspace --locked
+	@cargo test --workspace --locked --no-fail-fast
 
 conformance: need ## Run the Open Job Spec cases in the folder CASES against schedulers of its own
 	@cargo run --quiet --locked -p carillon-tests --example conformance -- "$(CASES)"

@@ -25,9 +25,15 @@ impl Running {
     /// Starts a candidate of this name on a store.
     #[must_use]
     pub fn start(store: &Store, name: &str) -> Self {
+        Self::start_with(store, name, TTL)
+    }
+
+    /// Starts a candidate whose lock lives for `ttl`: so long that nothing a test sees can come of its end.
+    #[must_use]
+    pub fn start_with(store: &Store, name: &str, ttl: Duration) -> Self {
         let stop = CancellationToken::new();
         let duties = DutySettings { retention: Vec::new() };
-        let candidate = Candidate::new(store.clone(), name.to_owned(), TTL, duties, TTL);
+        let candidate = Candidate::new(store.clone(), name.to_owned(), ttl, duties, TTL);
         Self { name: name.to_owned(), task: tokio::spawn(candidate.run(stop.clone())), stop }
     }
 

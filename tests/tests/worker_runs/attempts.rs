@@ -98,7 +98,7 @@ async fn an_attempt_that_takes_too_long_fails_and_its_handler_is_told() {
 }
 
 #[tokio::test]
-async fn a_cancelled_job_stops_its_handler_within_a_second() {
+async fn a_cancelled_job_stops_its_handler_before_the_next_heartbeat() {
     let stage = Stage::new().await;
     let (told, mut reasons) = mpsc::unbounded_channel();
     let patient = move |context: Context, (): ()| {
@@ -116,7 +116,7 @@ async fn a_cancelled_job_stops_its_handler_within_a_second() {
     let reply = stage.store.cancel(id, "test", "no more need").await.expect("Redis is there");
     assert_eq!(reply, CancelReply::Cancelled(JobState::Active));
     assert_eq!(reasons.recv().await, Some(Some(StopReason::Cancelled)));
-    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(worker.end().await.dropped, 1, "nothing is reported of it");
     assert_eq!(stage.job(id).await.record.state, JobState::Cancelled);
 }
@@ -164,11 +164,13 @@ async fn a_job_without_handler_is_given_back_then_goes_to_the_dead_letters() {
 #[tokio::test]
 async fn a_job_that_one_worker_cannot_run_is_run_by_another() {
     let stage = Stage::new().await;
-    let _old = start(stage.worker());
+    let _old = start(stage.worker().queues(["old", "default"]).concurrency(1));
     let id = stage.enqueue(&json!({"type": "new.type", "args": []})).await;
     stage.job_in(id, JobState::Retryable).await;
+    // The old one is kept busy: which of two idle workers gets a job is a matter of luck.
+    let hour = stage.enqueue(&json!({"type": "sleep", "args": [3_600_000], "queue": "old"})).await;
+    stage.job_in(hour, JobState::Active).await;
     let _new = start(stage.worker().handler("new.type", |_: Context, (): ()| async { Ok::<_, HandlerError>(1) }));
-    // The new one needs not be lucky at once: the job comes back until it is.
     let job = stage.job_in(id, JobState::Completed).await;
     assert_eq!(job.record.attempt, 1);
 }
