@@ -176,7 +176,7 @@ fn answers(port: u16, pid: u32) -> bool {
         connection.set_read_timeout(Some(START_TIMEOUT))?;
         redis::cmd("INFO").arg("everything").query(&mut connection)
     };
-    info().is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")) && info.contains("loading:0\r\n"))
+    info().is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")) && info.contains("\nloading:0\r\n"))
 }
 
 fn log(directory: &Path) -> String {
