@@ -200,7 +200,7 @@ fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         });
         inside
             || outside.iter().any(|name| name == key)
-            || ["worker", "order"].iter().any(|kind| key.starts_with(&format!("{}:{kind}:", keys.namespace())))
+            || ["said", "order"].iter().any(|kind| key.starts_with(&format!("{{{}}}:{kind}:", keys.workers())))
     };
     snapshot.0.keys().filter(|key| !known(key)).map(|key| format!("{key} is not in the schema")).collect()
 }

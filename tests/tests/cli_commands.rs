@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
 
-use carillon_tests::process::{Process, scheduler};
+use carillon_tests::process::{Process, scheduler, worker};
 use carillon_tests::redis::{namespace, shared};
 use carillon_tests::wait::until_some;
 use serde_json::{Value, json};
@@ -267,4 +267,36 @@ async fn a_scheduler_serves_until_it_is_told_to_stop() {
     assert!(reason(&second).contains(port), "{}", reason(&second));
     first.terminate();
     assert!(first.ended().await.success(), "{}", first.output());
+}
+
+#[tokio::test]
+async fn workers_are_listed_and_told_what_to_do() {
+    let namespace = namespace();
+    assert_eq!(
+        done(run(namespace.as_str(), &["workers", "list"]).await).lines().count(),
+        1,
+        "headings, and nobody below"
+    );
+    let unknown = run(namespace.as_str(), &["workers", "quiet", "nobody"]).await;
+    assert_eq!((unknown.status.code(), reason(&unknown).contains("nobody")), (Some(1), true));
+    assert_eq!(run(namespace.as_str(), &["workers", "quiet", "a b"]).await.status.code(), Some(64));
+    let mut flags = worker();
+    flags.args(["--redis-url", &shared().url(), "--namespace", namespace.as_str(), "--metrics-addr", "off"]);
+    let mut process = Process::start(flags.args(["--worker-id", "w-1"]));
+    let state = async || {
+        let list: Value =
+            serde_json::from_str(&done(run(namespace.as_str(), &["workers", "list", "--format", "json"]).await))
+                .expect("JSON");
+        list[0]["state"].as_str().map(str::to_owned)
+    };
+    for (order, wanted) in [("resume", "running"), ("quiet", "quiet"), ("resume", "running")] {
+        until_some("the worker to be known", async || {
+            run(namespace.as_str(), &["workers", order, "w-1"]).await.status.success().then_some(())
+        })
+        .await;
+        until_some(wanted, async || state().await.filter(|state| state == wanted)).await;
+    }
+    let told = done(run(namespace.as_str(), &["workers", "terminate", "w-1"]).await);
+    assert_eq!(told, "w-1 is told to terminate\n");
+    assert_eq!(process.ended().await.code(), Some(0));
 }

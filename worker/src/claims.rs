@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::execute::Attempt;
 use crate::leases::margin;
+use crate::orders::Orders;
 use crate::outage::Outage;
 use crate::shutdown::Shutdown;
 use crate::slots::Slot;
@@ -20,15 +21,24 @@ const CLAIM_MAX: usize = 100;
 /// Telling a handler, aborting it, and reporting what came of it.
 const OVERTIME_MARGIN: Duration = Duration::from_secs(3);
 
-/// Claims jobs and starts them, as many as there are free slots, until the shutdown.
-pub(crate) async fn claim_all(workshop: &Arc<Workshop>, wake: &Wake, shutdown: &Shutdown) {
+/// Claims jobs and starts them, as many as there are free slots and while no order forbids it, until the shutdown.
+pub(crate) async fn claim_all(workshop: &Arc<Workshop>, wake: &Wake, orders: &Orders, shutdown: &Shutdown) {
     let mut outage = Outage::new("claim jobs");
     loop {
+        tokio::select! {
+            biased;
+            () = shutdown.draining() => return,
+            () = orders.lifted() => {}
+        }
         let slots = tokio::select! {
             biased;
             () = shutdown.draining() => return,
             slots = workshop.slots.take(CLAIM_MAX) => slots,
         };
+        // The slots may have been long in coming.
+        if orders.are_given() {
+            continue;
+        }
         let wanted = slots.len();
         // Not to be cut short: jobs may have been claimed although the answer has not come.
         let claimed = claim(workshop, wanted, &mut outage, shutdown).await;

@@ -1,7 +1,8 @@
 //! Heartbeats, from a thread of their own with a runtime of its own: a handler that never yields must not silence them.
 //!
-//! Each beat extends all leases in one call and brings back which were lost or cancelled. A nudge, sent when a job of this
-//! worker is cancelled, brings the next beat forward. Beside it the thread watches the clock: leases that nobody has
+//! Each beat extends all leases in one call and brings back which were lost or cancelled; beside it goes the note to the
+//! registry, which brings back what this worker is told to do. A nudge, sent when a job of this worker is cancelled or an
+//! order is given, brings the next beat forward. Meanwhile the thread watches the clock: leases that nobody has
 //! acknowledged for too long are over, whether or not Redis can be asked.
 
 use std::io;
@@ -20,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::leases::Leases;
+use crate::orders::Orders;
 use crate::outage::Outage;
 use crate::workshop::Settings;
 
@@ -53,6 +55,7 @@ pub(crate) struct Heart {
     pub(crate) settings: Settings,
     pub(crate) job_types: Vec<JobType>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) orders: Orders,
     pub(crate) stage: watch::Receiver<Stage>,
     pub(crate) stop: CancellationToken,
     /// Where the handlers run.
@@ -105,32 +108,35 @@ impl Heart {
 
     async fn beat(&self, store: &Store, nudged: &Notify, mut stage: watch::Receiver<Stage>) {
         let mut outage = Outage::new("send heartbeats");
-        let (started_at, mut noted) = (store.clock().now(), None);
+        let started_at = store.clock().now();
+        let (mut noted, mut is_news) = (None::<BootInstant>, true);
         let said = json!({"worker_id": self.settings.worker, "queues": self.settings.queues, "concurrency": self.settings.concurrency});
         // An event that is lost is only a piece of news less.
         let _told = store.tell("worker.started", "workers", self.settings.worker.as_str(), &said).await;
         loop {
-            let is_news = stage.has_changed().unwrap_or(false);
-            let due = noted.is_none_or(|noted: BootInstant| noted.elapsed() >= NOTE_INTERVAL);
-            let mut beaten = self.extend(store).await;
-            if beaten.is_ok() && (is_news || due) {
-                beaten = store.note_worker(&self.info(store, started_at, *stage.borrow_and_update())).await;
-                noted = Some(BootInstant::now());
-            }
+            let due = is_news || noted.is_none_or(|noted| noted.elapsed() >= NOTE_INTERVAL);
+            let shown = *stage.borrow_and_update();
+            // At the same time; and neither is dropped when the other fails.
+            let (extended, obeyed) = tokio::join!(self.extend(store), async {
+                if due { self.note(store, started_at, shown).await } else { Ok(false) }
+            });
+            let beaten = extended.and(obeyed);
+            count(&beaten);
             let pause = match &beaten {
-                Ok(()) => self.leases.beat_interval(),
+                Ok(is_new_order) => {
+                    outage.over();
+                    (noted, is_news) = (if due { Some(BootInstant::now()) } else { noted }, *is_new_order);
+                    // The registry is to show at once that an order is obeyed.
+                    if is_news { Duration::ZERO } else { self.leases.beat_interval() }
+                }
                 Err(error) => outage.failed(error).min(self.leases.beat_interval()),
             };
-            if beaten.is_ok() {
-                outage.over();
-            }
-            count(&beaten);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = sleep(pause) => {}
-                () = nudged.notified() => {}
+                () = nudged.notified() => is_news = true,
                 () = self.leases.shorter() => {}
-                _ = stage.changed() => stage.mark_changed(),
+                _ = stage.changed() => is_news = true,
             }
         }
     }
@@ -144,6 +150,12 @@ impl Heart {
         let states = store.heartbeat(&held, length).await?;
         self.leases.answered(sent, held.into_iter().zip(states));
         Ok(())
+    }
+
+    /// Tells the registry what this worker does, and obeys what it answers; says whether that is a new order.
+    async fn note(&self, store: &Store, started_at: Timestamp, stage: Stage) -> Result<bool, StoreError> {
+        let order = store.note_worker(&self.info(store, started_at, stage)).await?;
+        Ok(self.orders.obey(order))
     }
 
     /// Listens for nudges. Each new subscription is a nudge too, because one may have been missed before it.
@@ -194,6 +206,7 @@ impl Heart {
 
     fn info(&self, store: &Store, started_at: Timestamp, stage: Stage) -> WorkerInfo {
         let settings = &self.settings;
+        let stage = if stage == Stage::Running && self.orders.are_given() { Stage::Quiet } else { stage };
         WorkerInfo {
             worker_id: settings.worker.clone(),
             hostname: hostname(),
@@ -214,7 +227,7 @@ pub(crate) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn count(beaten: &Result<(), StoreError>) {
+fn count(beaten: &Result<bool, StoreError>) {
     let result = if beaten.is_ok() { "ok" } else { "failed" };
     metrics::counter!(metric::HEARTBEATS_TOTAL, label::RESULT => result).increment(1);
 }

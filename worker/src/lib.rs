@@ -52,6 +52,7 @@ mod handler;
 mod handler_error;
 mod heartbeat;
 mod leases;
+mod orders;
 mod outage;
 mod outcome;
 mod registry;

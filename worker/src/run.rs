@@ -15,6 +15,7 @@ use crate::claims::claim_all;
 use crate::error::WorkerError;
 use crate::heartbeat::{Heart, Stage};
 use crate::leases::Leases;
+use crate::orders::Orders;
 use crate::report::Reports;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
@@ -34,6 +35,9 @@ impl Worker {
     /// have the grace to end; in the last part of the grace (half of it, at most the `stop_grace`) their handlers are told to
     /// stop; what still runs at its end is given back, which burns no attempt.
     ///
+    /// An order to terminate, given by an operator to this worker alone, is a drain too; an order to be quiet keeps jobs from
+    /// being claimed until it is taken back.
+    ///
     /// When the returned future is dropped the worker ends at once, as if it had crashed: what it ran is taken back by the
     /// scheduler when its leases end.
     ///
@@ -41,16 +45,19 @@ impl Worker {
     ///
     /// When the store cannot be opened, or the heartbeats cannot have their thread.
     pub async fn run(self, shutdown: impl Into<Shutdown>) -> Result<Summary, WorkerError> {
-        let shutdown = shutdown.into();
+        let shutdown = shutdown.into().of_one();
         let store = Store::open(self.options.clone()).await?;
-        let running = self.start(store)?;
+        let orders = Orders::new(shutdown.clone());
+        // Before the first claim: a worker that keeps its name when it is started again keeps its orders.
+        orders.obey(store.order_of(self.id()).await?);
+        let running = self.start(store, &orders)?;
         running.announce();
-        claim_all(&running.workshop, &running.wake, &shutdown).await;
+        claim_all(&running.workshop, &running.wake, &orders, &shutdown).await;
         running.drain(&shutdown).await;
         Ok(running.finish().await)
     }
 
-    fn start(self, store: Store) -> Result<Running, WorkerError> {
+    fn start(self, store: Store, orders: &Orders) -> Result<Running, WorkerError> {
         let Self { options, settings, registry } = self;
         let leases = Arc::new(Leases::new(settings.lease));
         let (stage, watched) = watch::channel(Stage::Running);
@@ -60,6 +67,7 @@ impl Worker {
             settings: settings.clone(),
             job_types: registry.job_types(),
             leases: leases.clone(),
+            orders: orders.clone(),
             stage: watched,
             stop: heart_stop.clone(),
             handlers: tokio::runtime::Handle::current(),

@@ -42,6 +42,11 @@ impl Shutdown {
         self.hurry.cancel();
     }
 
+    /// The word to one of several workers, which may also be told alone.
+    pub(crate) fn of_one(&self) -> Self {
+        Self { drain: self.drain.child_token(), hurry: self.hurry.child_token() }
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.drain.is_cancelled()
     }

@@ -33,6 +33,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// List workers, and tell them to be quiet, to terminate or to go on
+    Workers {
+        #[command(subcommand)]
+        command: WorkersCommand,
+    },
     /// Look at what producers pushed to the inbox
     Inbox {
         #[command(subcommand)]
@@ -163,6 +168,29 @@ pub(crate) enum JobsCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum WorkersCommand {
+    /// List the workers that were heard of within a minute
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Let workers take no more jobs, and finish those they run
+    Quiet(WorkerNames),
+    /// Let workers end as on SIGTERM; this cannot be taken back
+    Terminate(WorkerNames),
+    /// Take an order to be quiet back
+    Resume(WorkerNames),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerNames {
+    /// Their ids
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
     /// Show what could not be taken and why, the newest first
     Rejected {
@@ -190,7 +218,7 @@ pub(crate) fn command() -> clap::Command {
     for name in ["serve", "dev", "config"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Scheduler));
     }
-    for name in ["events", "cron", "jobs", "inbox"] {
+    for name in ["events", "cron", "jobs", "workers", "inbox"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Client));
     }
     command

@@ -28,6 +28,7 @@ mod redis;
 mod serve;
 mod signals;
 mod table;
+mod workers;
 
 pub(crate) use carillon_shared::telemetry::chain;
 pub use config::configuration;
@@ -75,6 +76,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Command::Events(args) => events::follow(own, &args),
         Command::Cron { command } => cron::run(own, command),
         Command::Jobs { command } => jobs::run(own, command),
+        Command::Workers { command } => workers::run(own, command),
         Command::Inbox { command } => inbox::run(own, &command),
         Command::Next(args) if args.batch => batch::answer(),
         Command::Next(args) => next::show(args),

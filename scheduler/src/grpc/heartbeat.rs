@@ -66,8 +66,7 @@ async fn noted(
     }
     info.active_job_ids = running.to_vec();
     info.last_heartbeat_at = now;
-    api.store().note_worker(&info).await?;
-    Ok(api.store().order_of(worker).await?)
+    Ok(api.store().note_worker(&info).await?)
 }
 
 fn word(state: proto::WorkerState) -> Option<&'static str> {

@@ -30,8 +30,7 @@ async fn beat(State(api): State<ApiState>, body: Json) -> Answer {
     let said = Said::read(&body)?;
     let Beat { extended, lost, cancelled } =
         api.client().beat(&said.worker, said.named.as_deref(), said.visibility).await?;
-    workers::note(&api, &said.worker, &Fields::new(&body, ""), &extended).await?;
-    let order = match api.store().order_of(&said.worker).await? {
+    let order = match workers::note(&api, &said.worker, &Fields::new(&body, ""), &extended).await? {
         Some(order) => Some(order),
         None => directive(&api, &extended).await?,
     };

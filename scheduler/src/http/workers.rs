@@ -34,7 +34,7 @@ pub(super) fn routes() -> Router<ApiState> {
 pub(super) async fn list(State(api): State<ApiState>) -> Answer {
     let workers = api.store().workers().await?;
     let total = workers.len();
-    let running = workers.iter().filter(|worker| !is_winding_up(&worker.state)).count();
+    let running = workers.iter().filter(|worker| worker.order.is_none() && !is_winding_up(&worker.info.state)).count();
     Ok(Reply::ok(json!({
         "count": total,
         "workers": workers,
@@ -94,12 +94,8 @@ pub(super) async fn resume(State(api): State<ApiState>, Path(id): Path<String>) 
 
 async fn order(api: &ApiState, id: &str, order: Option<WorkerOrder>) -> Answer {
     let worker = known(id)?;
-    if api.store().worker(&worker).await?.is_none() {
+    if !api.client().order(&worker, order).await? {
         return Err(ApiError::no_worker(id));
-    }
-    api.store().order(&worker, order).await?;
-    if order == Some(WorkerOrder::Quiet) {
-        api.store().tell("worker.quiet", "api", worker.as_str(), &json!({"worker_id": worker})).await?;
     }
     Ok(Reply::ok(json!({"worker_id": worker, "state": order.map_or("running", WorkerOrder::as_str)})))
 }
@@ -114,25 +110,25 @@ fn is_winding_up(state: &str) -> bool {
     ["quiet", "drain", "draining", "terminate", "terminating", "shutting_down", "stopping"].contains(&state)
 }
 
-/// Notes what a worker says of itself; what it leaves out stays as it said before.
+/// Notes what a worker says of itself, and says what it was told to do; what it leaves out stays as it said before.
 pub(super) async fn note(
     api: &ApiState,
     worker: &WorkerId,
     fields: &Fields<'_>,
     running: &[JobId],
-) -> Result<(), ApiError> {
+) -> Result<Option<WorkerOrder>, ApiError> {
     let before = api.store().worker(worker).await?;
     let is_new = before.is_none();
     let mut info = before.unwrap_or_else(|| WorkerInfo::unknown(worker.clone(), api.store().clock().now()));
     update(&mut info, fields)?;
     info.active_job_ids = running.to_vec();
     info.last_heartbeat_at = api.store().clock().now();
-    api.store().note_worker(&info).await?;
+    let order = api.store().note_worker(&info).await?;
     if is_new {
         let said = json!({"worker_id": worker, "queues": info.queues, "concurrency": info.concurrency});
         api.store().tell("worker.started", "workers", worker.as_str(), &said).await?;
     }
-    Ok(())
+    Ok(order)
 }
 
 fn update(info: &mut WorkerInfo, fields: &Fields<'_>) -> Result<(), Refusal> {

@@ -11,6 +11,7 @@ mod attempts;
 mod batch;
 mod entries;
 mod flows;
+mod workers;
 
 pub use attempts::{Action, Beat, Fetch, Nack, Presented};
 pub use batch::BatchError;

@@ -178,10 +178,11 @@ impl Keys {
         self.outside("workers")
     }
 
-    /// What a worker last said of itself, as JSON; expires when it falls silent.
+    /// What a worker last said of itself, as JSON; expires when it falls silent. In the hash slot of the workers, since one
+    /// script notes it and answers the order.
     #[must_use]
     pub fn worker(&self, worker: &WorkerId) -> String {
-        format!("{}:worker:{worker}", self.namespace)
+        self.beside("workers", &format!("said:{worker}"))
     }
 
     /// The workers that send heartbeats of OJS, by the last of them, in milliseconds.
@@ -193,7 +194,7 @@ impl Keys {
     /// What a worker was told to do, until it has stopped: `quiet` or `terminate`.
     #[must_use]
     pub fn order(&self, worker: &WorkerId) -> String {
-        format!("{}:order:{worker}", self.namespace)
+        self.beside("workers", &format!("order:{worker}"))
     }
 
     /// The channel on which a worker hears that it should send a heartbeat at once.

@@ -66,7 +66,7 @@ pub use life::{Overdue, Promoted, Reclaim, ReclaimReply, Reclaimed, Retention};
 pub use orders::WorkerOrder;
 pub use queues::{QueueChange, QueueStats};
 pub use shelf::{JobCursor, JobCursorError};
-pub use workers::WorkerInfo;
+pub use workers::{KnownWorker, WorkerInfo};
 
 use connection::{Arg, Connection};
 use reply::Reply;

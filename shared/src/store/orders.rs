@@ -1,15 +1,18 @@
-//! Orders to workers: what an operator wants one of them to do. It hears of it with its next heartbeat.
+//! Orders to workers: what an operator wants one of them to do. It hears of it with its next heartbeat; a worker of our own
+//! crate is nudged to send it at once.
 
 use std::fmt;
 use std::time::Duration;
 
 use redis::Value;
+use serde::Serialize;
 
 use super::{Store, StoreError};
 use crate::name::WorkerId;
 
 /// What a worker is told to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WorkerOrder {
     /// To take no more jobs, and to finish those it has.
     Quiet,
@@ -18,7 +21,7 @@ pub enum WorkerOrder {
 }
 
 /// An order to a worker that is never heard of again is forgotten after so long.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl WorkerOrder {
     /// The order as the wire and the store write it.
@@ -61,6 +64,8 @@ impl Store {
             }
             None => self.send(redis::cmd("DEL").arg(key)).await?,
         };
+        let channel = self.keys().worker_channel(worker.as_str());
+        self.send(redis::cmd("PUBLISH").arg(channel).arg(order.map_or("", WorkerOrder::as_str))).await?;
         Ok(())
     }
 

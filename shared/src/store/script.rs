@@ -82,6 +82,7 @@ scripts! {
     leader_acquire: bare,
     leader_renew: bare,
     leader_release: bare,
+    worker_note: bare,
     inbox_take: bare,
     inbox_settle: bare,
 }

@@ -6,7 +6,7 @@ use redis::Value;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Arg;
-use super::{Reply, Store, StoreError, script};
+use super::{Reply, Store, StoreError, WorkerOrder, orders, script};
 use crate::clock::Timestamp;
 use crate::id::Partition;
 use crate::name::{JobType, QueueName, WorkerId};
@@ -28,12 +28,22 @@ pub struct WorkerInfo {
     pub concurrency: usize,
     /// The jobs it runs now.
     pub active_job_ids: Vec<crate::id::JobId>,
-    /// `running`, `quiet` or `terminate`.
+    /// `running`, `quiet` or `terminate` (OJS worker protocol): what it does, which may lag behind what it was told.
     pub state: String,
     /// When it started.
     pub started_at: Timestamp,
     /// When it said so.
     pub last_heartbeat_at: Timestamp,
+}
+
+/// A worker in the registry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KnownWorker {
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub info: WorkerInfo,
+    /// What it was told to do, if anything.
+    pub order: Option<WorkerOrder>,
 }
 
 impl WorkerInfo {
@@ -57,24 +67,21 @@ impl WorkerInfo {
 
 /// A worker that was silent for so long is not listed.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const LISTED_AT_ONCE: usize = 500;
 
 impl Store {
-    /// Notes what a worker says of itself.
+    /// Notes what a worker says of itself, and says what it was told to do. The order is kept for another day.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn note_worker(&self, info: &WorkerInfo) -> Result<(), StoreError> {
+    pub async fn note_worker(&self, info: &WorkerInfo) -> Result<Option<WorkerOrder>, StoreError> {
         let json = serde_json::to_string(info).map_err(|error| StoreError::corrupt("worker", error.to_string()))?;
-        let ms = u64::try_from(REMEMBERED_FOR.as_millis()).unwrap_or(u64::MAX);
-        self.send(redis::cmd("SET").arg(self.keys().worker(&info.worker_id)).arg(json).arg("PX").arg(ms)).await?;
-        let at = info.last_heartbeat_at.as_ms();
-        let workers = self.keys().workers();
-        self.send(redis::cmd("ZADD").arg(&workers).arg(at).arg(info.worker_id.as_str())).await?;
-        // Those that were killed have nobody else to strike them off.
-        let silent_since = (info.last_heartbeat_at - REMEMBERED_FOR).as_ms();
-        self.send(redis::cmd("ZREMRANGEBYSCORE").arg(&workers).arg("-inf").arg(format!("({silent_since}"))).await?;
-        Ok(())
+        let worker = &info.worker_id;
+        let keys = [self.keys().workers(), self.keys().worker(worker), self.keys().order(worker)];
+        let args = [worker.as_str().into(), json.into(), ms(REMEMBERED_FOR), ms(orders::KEPT_FOR)];
+        let reply = self.run_bare(&script::worker_note, &keys, &args).await?;
+        Ok(WorkerOrder::named(&reply.text(1)?))
     }
 
     /// Strikes a worker off that has stopped.
@@ -90,24 +97,31 @@ impl Store {
         Ok(())
     }
 
-    /// Lists the workers that were heard of within a minute.
+    /// Lists the workers that were heard of within a minute, by name, with what each was told to do.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
+    pub async fn workers(&self) -> Result<Vec<KnownWorker>, StoreError> {
         let since = (self.clock().now() - REMEMBERED_FOR).as_ms();
-        let workers = self.keys().workers();
-        self.send(redis::cmd("ZREMRANGEBYSCORE").arg(&workers).arg("-inf").arg(format!("({since}"))).await?;
-        let ids =
-            Reply::new("workers", self.send(redis::cmd("ZRANGE").arg(&workers).arg(0).arg(-1)).await?)?.texts(0)?;
-        let mut infos = Vec::new();
-        for id in ids.iter().filter_map(|id| id.parse().ok()) {
-            if let Value::BulkString(json) = self.send(redis::cmd("GET").arg(self.keys().worker(&id))).await? {
-                infos.extend(serde_json::from_slice::<WorkerInfo>(&json));
+        let range = redis::cmd("ZRANGE").arg(self.keys().workers()).arg(since).arg("+inf").arg("BYSCORE").to_owned();
+        let ids = Reply::new("workers", self.send(&range).await?)?.texts(0)?;
+        let ids: Vec<WorkerId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut workers = Vec::new();
+        for some in ids.chunks(LISTED_AT_ONCE) {
+            let mut get = redis::cmd("MGET");
+            for id in some {
+                get.arg(self.keys().worker(id)).arg(self.keys().order(id));
             }
+            let texts = Reply::new("workers", self.send(&get).await?)?.texts(0)?;
+            let known = |pair: &[String]| {
+                let info = serde_json::from_str(&pair[0]).ok()?;
+                Some(KnownWorker { info, order: WorkerOrder::named(&pair[1]) })
+            };
+            workers.extend(texts.chunks_exact(2).filter_map(known));
         }
-        Ok(infos)
+        workers.sort_by(|a, b| a.info.worker_id.as_str().cmp(b.info.worker_id.as_str()));
+        Ok(workers)
     }
 
     /// What a worker last said of itself, if it was heard of within a minute.
@@ -139,4 +153,8 @@ impl Store {
         self.run(&script::tell, &keys, Vec::new(), args).await?;
         Ok(())
     }
+}
+
+fn ms(duration: Duration) -> Arg<'static> {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).into()
 }

@@ -108,11 +108,11 @@ async fn the_registry_shows_a_worker_and_what_it_runs_until_it_ends() {
     let id = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 600}], "queue": "b"})).await;
     until("the registry to show the job", async || {
         let workers = stage.store.workers().await.expect("Redis is there");
-        workers.iter().any(|info| info.active_job_ids == [id])
+        workers.iter().any(|worker| worker.info.active_job_ids == [id])
     })
     .await;
     let workers = stage.store.workers().await.expect("Redis is there");
-    let info = &workers[0];
+    let info = &workers[0].info;
     assert_eq!((workers.len(), info.concurrency, info.state.as_str()), (1, 7, "running"));
     assert_eq!(info.queues.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a", "b"]);
     assert!(info.job_types.iter().any(|job_type| job_type.as_str() == "sleep"));

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod leases;
+mod orders;
 mod program;
 mod refusals;
 mod shutdown;

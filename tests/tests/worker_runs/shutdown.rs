@@ -25,7 +25,7 @@ async fn a_drain_lets_running_jobs_end_and_claims_no_more() {
     worker.shutdown.drain();
     until_some("the worker to be quiet", async || {
         let workers = stage.store.workers().await.expect("Redis is there");
-        workers.into_iter().find(|info| info.state == "quiet")
+        workers.into_iter().find(|worker| worker.info.state == "quiet")
     })
     .await;
     let later = stage.enqueue(&json!({"type": "echo", "args": []})).await;
