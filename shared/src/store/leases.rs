@@ -49,6 +49,8 @@ impl std::fmt::Debug for Nudges {
 }
 
 const HOLDERS_ASKED_AT_ONCE: usize = 500;
+/// Six extensions in the life of a lease, each told, would push everything else out of the stream of events.
+const HEARTBEATS_TOLD_APART: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Extends leases to `lease` from now. The answers come in the same order.
@@ -86,7 +88,7 @@ impl Store {
         for partition in self.partitions() {
             let keys = self.key(partition);
             let lease_ms = lease.map(|lease| lease.as_millis().to_string()).unwrap_or_default();
-            let mut args: Vec<Arg<'_>> = vec![lease_ms.into(), worker.as_str().into()];
+            let mut args: Vec<Arg<'_>> = vec![lease_ms.into(), worker.as_str().into(), ms(HEARTBEATS_TOLD_APART)];
             for id in ids {
                 args.extend([id.to_string().into(), Arg::from("")]);
             }
@@ -132,7 +134,7 @@ impl Store {
         lease: Duration,
     ) -> Result<Vec<LeaseState>, StoreError> {
         let keys = self.key(partition);
-        let mut args: Vec<Arg<'_>> = vec![i64::try_from(lease.as_millis()).unwrap_or(i64::MAX).into(), "".into()];
+        let mut args: Vec<Arg<'_>> = vec![ms(lease), "".into(), ms(HEARTBEATS_TOLD_APART)];
         for one in held {
             args.extend([one.id.to_string().into(), Arg::from(one.lease.as_ref())]);
         }
@@ -150,6 +152,10 @@ impl Store {
         subscriber.subscribe(self.keys().worker_channel(worker.as_str())).await?;
         Ok(Nudges(Box::pin(subscriber.into_on_message().map(|_| ()))))
     }
+}
+
+fn ms(duration: Duration) -> Arg<'static> {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).into()
 }
 
 fn lease_state(code: &str) -> Result<LeaseState, StoreError> {

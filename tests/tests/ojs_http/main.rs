@@ -7,6 +7,7 @@ mod batch;
 mod client;
 mod dead_letters;
 mod flows;
+mod heartbeats;
 mod listing;
 mod payloads;
 mod poll;
