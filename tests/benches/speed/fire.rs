@@ -1,0 +1,119 @@
+//! Many entries due in one second, of all four policies, fired by a scheduler process: how many a second, how late the last.
+//!
+//! And one entry that fires every second in an idle house: how late each time.
+
+use std::time::Duration;
+
+use carillon_shared::client::Client;
+use carillon_shared::clock::Timestamp;
+use carillon_shared::store::StoredEntry;
+use carillon_tests::process::{Process, scheduler};
+use futures::StreamExt;
+use serde_json::json;
+
+use crate::bare;
+use crate::figure::{Figure, percentile};
+use crate::ground::{Ground, Scale, per_second, until_number};
+use crate::wire;
+
+const POLICIES: [&str; 4] = ["skip", "allow", "cancel_previous", "enqueue"];
+
+pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
+    let count = scale.of(20_000, 100_000);
+    let (rate, late) = many(count).await;
+    let limit = limit(count).await;
+    let beats = every_second(scale.of(12, 60)).await;
+    vec![
+        Figure::rate("fire, all due in one second", rate).beside(limit).must(25_000.0, 25_000.0),
+        Figure::ms("  lateness of the last", late).must(5000.0, 5000.0),
+        Figure::ms("every-second entry, lateness p50", percentile(&beats, 0.5)).must(10.0, 1.5),
+        Figure::ms("every-second entry, lateness p99", percentile(&beats, 0.99)).must(10.0, 5.0),
+    ]
+}
+
+/// Fires a second from the due instant on, and how late the last was, in ms.
+async fn many(count: usize) -> (f64, f64) {
+    let ground = Ground::new().await;
+    let due = due_after(&ground, Duration::from_millis(2000 + count as u64 / 3)).await;
+    register(&ground, count, due).await;
+    let now = ground.store.now().await.expect("Redis is there");
+    assert!(now < due, "{count} entries could not be registered before they were due");
+    let _scheduler = serve(&ground).await;
+    until_number(&ground, &["HGET", "ojs:{p00}:queue:default", "seq"], count).await;
+    let entries = ground.store.entries().await.expect("Redis is there");
+    let mut late: Vec<f64> = entries.iter().map(|entry| lateness(entry, due)).collect();
+    late.sort_by(f64::total_cmp);
+    let last = percentile(&late, 1.0);
+    println!("  {count} entries: lateness p50 {:.0} ms, p99 {:.0} ms", percentile(&late, 0.5), percentile(&late, 0.99));
+    (per_second(count, Duration::from_secs_f64(last / 1000.0)), last)
+}
+
+/// A full second, so far ahead.
+async fn due_after(ground: &Ground, ahead: Duration) -> Timestamp {
+    let now = ground.store.now().await.expect("Redis is there");
+    Timestamp::from_secs((now + ahead).as_ms() / 1000 + 1)
+}
+
+/// Entries that fire once a day, at that second.
+pub(crate) async fn register(ground: &Ground, count: usize, due: Timestamp) {
+    let seconds = due.as_ms() / 1000 % 86_400;
+    let cron = format!("{} {} {} * * *", seconds % 60, seconds / 60 % 60, seconds / 3600);
+    let client = Client::new(ground.store.clone());
+    let registered = futures::stream::iter((0..count).map(|number| {
+        let (client, cron) = (client.clone(), cron.clone());
+        async move {
+            let request = json!({"name": format!("entry-{number}"), "cron": cron, "type": "noop", "args": [number],
+                "overlap_policy": POLICIES[number % POLICIES.len()]});
+            client.register(&request).await.map(drop)
+        }
+    }));
+    registered.buffer_unordered(64).for_each(async |done| done.expect("the entry is registered")).await;
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since a moment ago")]
+fn lateness(entry: &StoredEntry, due: Timestamp) -> f64 {
+    let last = entry.last_run_at.expect("every entry has fired");
+    (last.as_ms() - due.as_ms()) as f64
+}
+
+pub(crate) async fn serve(ground: &Ground) -> Process {
+    let mut serve = scheduler();
+    serve.args(["serve", "--port", "0", "--grpc-port", "off", "--redis-url", &ground.server.url()]);
+    let scheduler = Process::start(&serve);
+    scheduler.printed("leading").await;
+    scheduler
+}
+
+/// How late each of so many fires of one entry was told on the channel, in ms, in order of lateness.
+async fn every_second(fires: usize) -> Vec<f64> {
+    let ground = Ground::new().await;
+    let client = Client::new(ground.store.clone());
+    let _scheduler = serve(&ground).await;
+    let mut events = ground.server.subscriber().await;
+    events.subscribe("ojs:events").await.expect("the server takes subscribers");
+    let request = json!({"name": "tick", "cron": "* * * * * *", "type": "noop", "overlap_policy": "allow"});
+    client.register(&request).await.expect("the entry is registered");
+    let mut late = Vec::new();
+    let mut messages = events.on_message();
+    while late.len() < fires {
+        let message = messages.next().await.expect("the entry fires");
+        let event: serde_json::Value = serde_json::from_slice(message.get_payload_bytes()).expect("an event is JSON");
+        if event["type"] == "cron.triggered" {
+            late.push(ms_into_second());
+        }
+    }
+    late.sort_by(f64::total_cmp);
+    late
+}
+
+/// By the wall clock, which is Redis's too: it runs on this machine.
+#[expect(clippy::disallowed_methods, reason = "finer than the clock of a process, which is good to a millisecond")]
+fn ms_into_second() -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    f64::from(now.subsec_micros()) / 1000.0
+}
+
+async fn limit(count: usize) -> f64 {
+    let ground = Ground::new().await;
+    per_second(count, bare::run(&ground.server, &wire::fire(count)))
+}
