@@ -160,7 +160,7 @@ impl Store {
             .map(|item| {
                 let text = item.text(0)?;
                 let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
-                let hash = Hash::new(keys.job(id), &item.list(2)?)?;
+                let hash = Hash::joined(keys.job(id), &item.text(2)?);
                 let lease: Lease = hash.required("lease")?;
                 let envelope = envelope(&keys.envelope(id), &item.text(1)?);
                 let errors = item.list(3)?.texts(0)?;
@@ -196,19 +196,23 @@ impl Store {
         let keys = self.key(partition);
         let mut names = vec![keys.leases(), keys.due()];
         names.extend(["completed", "discarded", "dead"].map(|how| keys.ended(how)));
-        let mut args: Vec<Arg<'_>> = Vec::new();
+        let mut args: Vec<Arg<'_>> = vec![i64::from(self.0.options.errors_kept).min(ERRORS_KEPT_MAX).into()];
         for end in ends {
-            names.extend([keys.job(end.held.id), keys.out(end.held.id), keys.errors(end.held.id)]);
-            args.extend([end.held.id.to_string().into(), Arg::from(end.held.lease.as_ref().to_owned())]);
+            names.push(keys.job(end.held.id));
+            match &end.ending {
+                Ending::Completed { result: None } => {}
+                Ending::Completed { .. } => names.push(keys.out(end.held.id)),
+                _ => names.push(keys.errors(end.held.id)),
+            }
+            args.extend([end.held.id.to_string().into(), Arg::from(end.held.lease.as_ref())]);
             args.extend(self.ending_args(&end.ending));
         }
         let reply = self.run(&script::finish, &keys, names, args).await?;
         reply.texts(1)?.iter().map(|code| end_reply(code)).collect()
     }
 
-    /// outcome, delay, result or error, summary, event data, errors kept.
-    fn ending_args(&self, ending: &Ending) -> [Arg<'static>; 6] {
-        let kept = i64::from(self.0.options.errors_kept).min(ERRORS_KEPT_MAX);
+    /// outcome, delay, result or error, summary, event data.
+    fn ending_args(&self, ending: &Ending) -> [Arg<'static>; 5] {
         let ms = |delay: Duration| i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         let (outcome, delay_ms, json, summary, event) = match ending {
             Ending::Completed { result } => {
@@ -229,7 +233,7 @@ impl Store {
                 ("returned", ms(*delay), String::new(), String::new(), failure.to_event_json().to_string())
             }
         };
-        [outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into(), kept.into()]
+        [outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into()]
     }
 
     /// The queues by partition; partitions in the order in which they first appear.

@@ -8,6 +8,7 @@ use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::clock::BootInstant;
 use crate::id::{JobId, Partition, nonce};
 use crate::job::{Envelope, Job, JobState};
+use crate::name::QueueName;
 
 /// A job to be taken in.
 #[derive(Debug, Clone)]
@@ -95,12 +96,17 @@ impl Store {
         let keys = self.key(self.keys().partition_of(&first.envelope.queue));
         let mut names = vec![keys.due(), keys.parked(), keys.expires()];
         let mut args: Vec<Arg<'_>> = Vec::new();
+        let mut queues: Vec<&QueueName> = Vec::new();
         for job in jobs {
             let fingerprint = job.envelope.unique.as_ref().map(|unique| unique.fingerprint(job.envelope));
-            names.extend(touched(&keys, job));
+            names.extend([keys.job(job.id), keys.envelope(job.id)]);
             names.extend(fingerprint.as_ref().map(|fingerprint| keys.unique(fingerprint)));
             args.extend(described(job, fingerprint));
+            if !queues.contains(&&job.envelope.queue) {
+                queues.push(&job.envelope.queue);
+            }
         }
+        names.extend(queues.into_iter().flat_map(|queue| [keys.ready(queue), keys.queue(queue), keys.bell(queue)]));
         let sent = BootInstant::now();
         let reply = self.run(&script::enqueue, &keys, names, args).await?;
         let id = |i: usize| {
@@ -322,11 +328,6 @@ fn change(key: &str, reply: &Reply) -> Result<ChangeReply, StoreError> {
         }
         _ => Ok(ChangeReply::Gone),
     }
-}
-
-fn touched(keys: &PartitionKeys, job: &NewJob<'_>) -> [String; 5] {
-    let queue = &job.envelope.queue;
-    [keys.job(job.id), keys.envelope(job.id), keys.ready(queue), keys.queue(queue), keys.bell(queue)]
 }
 
 fn described<'a>(job: &NewJob<'a>, fingerprint: Option<String>) -> Vec<Arg<'a>> {

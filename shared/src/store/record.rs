@@ -19,6 +19,13 @@ impl Hash {
         Ok(Self { key, pairs: reply.pairs()? })
     }
 
+    /// Fields and values by turns, joined by NUL, as `claim` hands them out.
+    pub(super) fn joined(key: String, text: &str) -> Self {
+        let mut words = text.split('\0').map(str::to_owned);
+        let pairs = std::iter::from_fn(|| words.next().zip(words.next())).collect();
+        Self { key, pairs }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }

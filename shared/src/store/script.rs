@@ -36,7 +36,11 @@ impl Script {
     fn partition(name: &'static str, file: &str, shared: &[&str]) -> Self {
         let (shebang, body) = file.split_once('\n').unwrap_or((file, ""));
         let names: String = SUFFIXES.iter().map(|(name, suffix)| format!("local {name} = '{suffix}' ")).collect();
-        let source = format!("{shebang}\n{names}\n{NOW}{PRELUDE}{}{body}", shared.concat());
+        let shared = shared.concat();
+        // Whatever way the script ends, what it has put off is written.
+        let source = format!(
+            "{shebang}\n{names}\n{NOW}{PRELUDE}{shared}local function script()\n{body}\nend\nlocal reply = script()\nsettle()\nreturn reply\n"
+        );
         Self { name, sha: Sha1::from(&source).digest().to_string(), source }
     }
 }

@@ -20,10 +20,9 @@ end
 local ENDS = {}
 
 function ENDS.completed(job, item, look)
-  set(job, 'ended', NOW_MS)
   if job.failed then unset(job, 'failed') end
   if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
-  enter(job, 'completed', NOW_MS)
+  enter(job, 'completed', NOW, 'ended', NOW)
   local result = #item.json > 0 and #item.json <= 1024 and ',"result":' .. item.json or ''
   tell('job.completed', 'workers', job.id, job_data(job) .. ',"state":"completed","attempt":' .. job.attempt
     .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started)) .. result .. '}')
@@ -33,8 +32,7 @@ end
 function ENDS.retryable(job, item)
   local due = NOW_MS + item.delay_ms
   keep_error(job, item)
-  set(job, 'due', due, 'delay', item.delay_ms)
-  enter(job, 'retryable', due)
+  enter(job, 'retryable', text(due), 'due', text(due), 'delay', item.delay_ms)
   local data = tell_failed(job, item, 'retryable')
   tell('job.retrying', 'workers', job.id, data .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"'
     .. rfc3339(due) .. '","retry_delay_ms":' .. item.delay_ms .. ',"error":' .. item.error .. '}')
@@ -42,8 +40,7 @@ end
 
 function ENDS.discarded(job, item, look)
   keep_error(job, item)
-  set(job, 'ended', NOW_MS)
-  enter(job, 'discarded', NOW_MS)
+  enter(job, 'discarded', NOW, 'ended', NOW)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, 'failed', item.summary)
 end
@@ -52,8 +49,8 @@ function ENDS.dead(job, item, look)
   -- Before `dead` is set, because it changes the name of the index.
   leave(job)
   keep_error(job, item)
-  set(job, 'state', 'discarded', 'dead', '1', 'ended', NOW_MS)
-  redis.call('ZADD', key(ENDED, 'dead'), NOW_MS, job.id)
+  set(job, 'state', 'discarded', 'dead', '1', 'ended', NOW)
+  place(key(ENDED, 'dead'), job.id, NOW)
   count(job.queue, 'discarded', 1)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, 'failed', item.summary)
@@ -63,14 +60,12 @@ end
 function ENDS.returned(job, item)
   set(job, 'attempt', tonumber(job.attempt) - 1, 'returns', 1 + tonumber(job.returns or '0'))
   if item.delay_ms == 0 then
-    set(job, 'enqueued', NOW_MS)
-    enter(job, 'available', ready_score(job))
+    enter(job, 'available', ready_score(job), 'enqueued', NOW)
     ring(job.queue, 1)
     return tell_enqueued(job)
   end
   local due = NOW_MS + item.delay_ms
-  set(job, 'due', due, 'delay', item.delay_ms)
-  enter(job, 'retryable', due)
+  enter(job, 'retryable', text(due), 'due', text(due), 'delay', item.delay_ms)
   tell('job.retrying', 'workers', job.id, job_data(job) .. ',"state":"retryable","attempt":' .. job.attempt
     .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"' .. rfc3339(due) .. '","retry_delay_ms":'
     .. item.delay_ms .. ',"error":' .. item.error .. '}')
@@ -83,8 +78,8 @@ local function end_attempt(item)
   if job.state == 'cancelled' then return 'cancelled' end
   if job.state ~= 'active' then return 'done' end
   check_indexes(job)
-  redis.call('LLEN', key(ERRORS, job.id))
-  redis.call('ZCARD', key(ENDED, item.outcome))
+  if item.outcome ~= 'completed' then redis.call('LLEN', key(ERRORS, job.id)) end
+  check('ZCARD', key(ENDED, item.outcome))
   local look = end_look(job)
   ENDS[item.outcome](job, item, look)
   return 'ok'

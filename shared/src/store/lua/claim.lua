@@ -8,34 +8,37 @@
 --       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
--- Reply {"ok", now, {id, envelope, {field, value, …}, errors, results of the steps before}…}; the same jobs again when the same request is sent again.
+-- Reply {"ok", now, {id, envelope, record, errors, results of the steps before}…} with the record as field, value, … joined by
+--       NUL, of which the first of a name counts; the same jobs again when the same request is sent again.
 
 local worker, wanted, lease_ms = arg(2), tonumber(arg(3)), tonumber(arg(4))
 
 -- What is handed out beside the record: read before the first write.
-local function extras(id)
-  local parents = {}
-  for parent in string.gmatch(redis.call('HGET', key(JOB, id), 'parents') or '', '[^,]+') do
+local function extras(job)
+  local parents, errors = {}, {}
+  for parent in string.gmatch(job.parents or '', '[^,]+') do
     table.insert(parents, redis.call('GET', key(OUT, parent)) or 'null')
   end
-  return { redis.call('GET', key(ENV, id)) or '', redis.call('LRANGE', key(ERRORS, id), 0, -1), parents }
+  -- A job that was never claimed has no errors; one that was revived counts its attempts anew.
+  if job.lease then errors = redis.call('LRANGE', key(ERRORS, job.id), 0, -1) end
+  return { redis.call('GET', key(ENV, job.id)) or '', errors, parents }
 end
 
-local function handed(id, extra)
-  return { id, extra[1], redis.call('HGETALL', key(JOB, id)), extra[2], extra[3] }
+local function handed(job, extra, changed)
+  return { job.id, extra[1], changed .. table.concat(job.flat, '\0'), extra[2], extra[3] }
 end
 
 local replay = redis.call('LRANGE', key(CLAIM, arg(1)), 0, -1)
 if #replay > 0 then
   local reply = { 'ok', NOW_MS }
   for i = 1, #replay, 2 do
-    local state = redis.call('HMGET', key(JOB, replay[i]), 'state', 'lease')
-    if state[1] == 'active' and state[2] == replay[i + 1] then table.insert(reply, handed(replay[i], extras(replay[i]))) end
+    local job = job_read(replay[i])
+    if job and job.state == 'active' and job.lease == replay[i + 1] then table.insert(reply, handed(job, extras(job), '')) end
   end
   return reply
 end
 
-promote_due(100)
+if promote_due(100) > 0 then settle() end
 
 -- How many jobs of a queue may start now, and the window of its rate limit, if it has one.
 local function startable(queue)
@@ -67,38 +70,45 @@ for i = 7, #ARGV - 4 do
       elseif job.expires and tonumber(job.expires) <= NOW_MS then
         table.insert(expired, id)
       else
-        job.extra = extras(id)
+        job.extra = extras(job)
         table.insert(picked, job)
       end
     end
   end
 end
-redis.call('ZCARD', key(LEASES))
-redis.call('ZCARD', key(TIMEOUTS))
-redis.call('ZCARD', key(EXPIRES))
-redis.call('ZCARD', key(ENDED, 'discarded'))
+check('ZCARD', key(LEASES))
+check('ZCARD', key(TIMEOUTS))
+check('ZCARD', key(EXPIRES))
+check('ZCARD', key(ENDED, 'discarded'))
 
-for _, orphan in ipairs(vanished) do redis.call('ZREM', key(READY, orphan[1]), orphan[2]) end
+for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
 for _, id in ipairs(expired) do expire_if_due(id) end
 
-local reply = { 'ok', NOW_MS }
+local reply, replayable = { 'ok', NOW_MS }, {}
 for _, job in ipairs(picked) do
   local number = 1 + (tonumber(string.match(job.lease or '', '^%d+')) or 0)
   local lease = number .. '-' .. arg(1)
-  local attempt = 1 + tonumber(job.attempt)
+  local attempt = text(1 + tonumber(job.attempt))
+  local held = job.visibility or arg(4)
   local window_ms = windows[job.queue]
-  set(job, 'lease', lease, 'attempt', attempt, 'worker', worker, 'started', NOW_MS, 'held', job.visibility or lease_ms)
-  enter(job, 'active', NOW_MS + tonumber(job.held))
-  if job.timeout then redis.call('ZADD', key(TIMEOUTS), NOW_MS + tonumber(job.timeout) + tonumber(arg(6)), job.id) end
+  enter(job, 'active', text(NOW_MS + tonumber(held)), 'lease', lease, 'attempt', attempt, 'worker', worker, 'started', NOW,
+    'held', held)
+  if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
   if window_ms then
     redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
     redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. attempt)
     redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
   end
-  redis.call('RPUSH', key(CLAIM, arg(1)), job.id, lease)
+  table.insert(replayable, job.id)
+  table.insert(replayable, lease)
   tell('job.started', 'workers', job.id, job_data(job) .. ',"state":"active","worker_id":"' .. worker
     .. '","attempt":' .. attempt .. '}')
-  table.insert(reply, handed(job.id, job.extra))
+  local changed = 'state\0active\0lease\0' .. lease .. '\0attempt\0' .. attempt .. '\0worker\0' .. worker .. '\0started\0'
+    .. NOW .. '\0held\0' .. held .. '\0'
+  table.insert(reply, handed(job, job.extra, changed))
 end
-if #picked > 0 then redis.call('PEXPIRE', key(CLAIM, arg(1)), arg(5)) end
+if #picked > 0 then
+  send('RPUSH', key(CLAIM, arg(1)), replayable)
+  redis.call('PEXPIRE', key(CLAIM, arg(1)), arg(5))
+end
 return reply

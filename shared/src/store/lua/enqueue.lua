@@ -1,8 +1,8 @@
 #!lua
 -- Takes jobs in: all of them or none.
 --
--- KEYS  events, due, parked, expires, then per job: job, env, ready, queue, bell of its queue, and unique of its
---       fingerprint if it has one.
+-- KEYS  events, due, parked, expires, then per job: job, env, and unique of its fingerprint if it
+--       has one; per queue: ready, queue, bell.
 -- ARGV  per job: id, state wanted (available | scheduled | pending), time (ms: when it is due for `scheduled`), envelope,
 --       on conflict (reject | ignore | replace | replace_except_schedule | ""), states of the holder that conflict (joined by
 --       commas), period (ms) or "", rate of its queue ("<starts>:<ms>") or "", number of field pairs, the pairs. `queue`,
@@ -43,8 +43,8 @@ end
 
 local taken = {}
 redis.call('XLEN', key(EVENTS))
-redis.call('ZCARD', key(PARKED))
-redis.call('ZCARD', key(EXPIRES))
+check('ZCARD', key(PARKED))
+check('ZCARD', key(EXPIRES))
 local ids = {}
 for place, job in ipairs(jobs) do
   if ids[job.id] then return { 'exists', job.id } end
@@ -65,10 +65,11 @@ for place, job in ipairs(jobs) do
     end
     if job.replaces then
       check_indexes(holder)
-      redis.call('ZCARD', key(ENDED, 'cancelled'))
+      check('ZCARD', key(ENDED, 'cancelled'))
     end
   end
   if job.unique and not job.ignored then taken[job.unique] = job end
+  if not job.made and not job.ignored then expect(job.queue) end
 end
 
 local reply = { 'ok', NOW_MS }

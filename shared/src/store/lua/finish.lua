@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- Ends attempts, each as its holder says.
 --
--- KEYS  events, leases, due, ended:completed, ended:discarded, ended:dead, then per item: job, out, errors.
--- ARGV  per item 8: id, lease, outcome, delay (ms), result or error (JSON), summary (text), event data of the error
---       (JSON), errors kept.
+-- KEYS  events, leases, due, ended:completed, ended:discarded, ended:dead, then per item: job, out if there is a result,
+--       errors if it did not complete.
+-- ARGV  1 errors kept; then per item 7: id, lease, outcome, delay (ms), result or error (JSON), summary (text), event data of
+--       the error (JSON).
 --       Outcomes: completed; retryable (after the delay); discarded; dead (discarded, kept among the dead letters);
 --       returned (given back: no attempt burned; after the delay, or at once when it is 0).
 -- Pre   the job is active under this very lease.
@@ -13,10 +14,10 @@
 
 local reply = { NOW_MS }
 redis.call('XLEN', key(EVENTS))
-for i = 1, #ARGV - 4, 8 do
+for i = 2, #ARGV - 4, 7 do
   table.insert(reply, end_attempt({
     id = arg(i), lease = arg(i + 1), outcome = arg(i + 2), delay_ms = tonumber(arg(i + 3)), json = arg(i + 4),
-    summary = arg(i + 5), error = arg(i + 6), errors_kept = tonumber(arg(i + 7)),
+    summary = arg(i + 5), error = arg(i + 6), errors_kept = tonumber(arg(1)),
   }))
 end
 return reply

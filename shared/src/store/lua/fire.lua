@@ -18,9 +18,9 @@
 local fence = redis.call('GET', key(FENCE)) or ''
 if arg(1) ~= '' and fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
 redis.call('XLEN', key(EVENTS))
-redis.call('ZCARD', key(CRONS))
-redis.call('ZCARD', key(ENDED, 'cancelled'))
-redis.call('ZCARD', key(EXPIRES))
+check('ZCARD', key(CRONS))
+check('ZCARD', key(ENDED, 'cancelled'))
+check('ZCARD', key(EXPIRES))
 
 local function refusal(item)
   local now = redis.call('HMGET', key(CRON, item.name), 'rev', 'next', 'runs', 'silent')
@@ -36,8 +36,8 @@ local function refusal(item)
   item.live, item.gone = live, gone
   -- More runs than one call may end: these are cancelled now, and the decision is made again.
   item.partial = item.decision == 'cancel' and redis.call('ZCARD', key(LIVE, item.name)) > #live + #gone
-  redis.call('LLEN', key(WAIT, item.name))
-  redis.call('XLEN', key(LEDGER, item.name))
+  check('LLEN', key(WAIT, item.name))
+  check('XLEN', key(LEDGER, item.name))
   if item.decision ~= 'skip' then
     item.job.exists = redis.call('EXISTS', key(JOB, item.job.id)) == 1
     check_indexes(item.job)
@@ -57,21 +57,33 @@ local function start(item)
   local job = item.job
   if job.exists then return end
   job.state, job.attempt, job.seq = 'available', '0', next_seq(job.queue)
-  redis.call('SET', key(ENV, job.id), job.env)
-  redis.call('HSET', key(JOB, job.id), 'state', 'available', 'attempt', '0', 'seq', job.seq, 'created', NOW_MS,
-    'enqueued', NOW_MS, unpack(job.fields))
-  if job.expires then redis.call('ZADD', key(EXPIRES), job.expires, job.id) end
-  redis.call('ZADD', key(LIVE, item.name), item.scheduled, job.id)
   if item.decision == 'behind' then
-    redis.call('HSET', key(JOB, job.id), 'waits', '1')
+    table.insert(job.fields, 'waits')
+    table.insert(job.fields, '1')
+  end
+  redis.call('SET', key(ENV, job.id), job.env)
+  redis.call('HSET', key(JOB, job.id), 'state', 'available', 'attempt', '0', 'seq', job.seq, 'created', NOW,
+    'enqueued', NOW, unpack(job.fields))
+  if job.expires then place(key(EXPIRES), job.id, job.expires) end
+  redis.call('ZADD', key(LIVE, item.name), text(item.scheduled), job.id)
+  if item.decision == 'behind' then
     redis.call('RPUSH', key(WAIT, item.name), job.id)
   else
-    redis.call('ZADD', key(READY, job.queue), ready_score(job), job.id)
+    place(key(READY, job.queue), job.id, ready_score(job))
     ring(job.queue, 1)
   end
   count(job.queue, 'available', 1)
   tell_enqueued(job)
 end
+
+-- Many entries are due at one instant, which is written out once.
+local instants = {}
+local function written(ms)
+  instants[ms] = instants[ms] or rfc3339(ms)
+  return instants[ms]
+end
+
+local NOW_WRITTEN = rfc3339(NOW_MS, true)
 
 local function apply(item)
   for _, id in ipairs(item.gone) do
@@ -87,17 +99,23 @@ local function apply(item)
     cancel_job(job, look, 'cron', 'replaced by the next run')
   end
   if item.partial then return 'stale' end
-  local fired = item.decision ~= 'skip'
-  local times = ',"scheduled_time":"' .. rfc3339(item.scheduled) .. '","scheduled_at":"' .. rfc3339(item.scheduled) .. '"'
-  local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', item.scheduled, 'a', NOW_MS,
-    'n', item.instants, 'k', item.kind, 'j', fired and item.job.id or '', 'l', item.live[1] or '' }
+  local fired, changed = item.decision ~= 'skip', {}
+  local function put(field, value)
+    changed[#changed + 1] = field
+    changed[#changed + 1] = value
+  end
+  local scheduled = written(item.scheduled)
+  local times = ',"scheduled_time":"' .. scheduled .. '","scheduled_at":"' .. scheduled .. '"'
+  local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', text(item.scheduled), 'a', NOW,
+    'n', text(item.instants), 'k', item.kind, 'j', fired and item.job.id or '', 'l', item.live[1] or '' }
   if fired then
     start(item)
     item.runs = math.min(item.runs + 1, 9007199254740991)
-    redis.call('HSET', key(CRON, item.name), 'runs', string.format('%.0f', item.runs), 'last', NOW_MS)
+    put('runs', text(item.runs))
+    put('last', NOW)
     tell('cron.triggered', 'cron', item.name, '{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id
-      .. '","job_type":"' .. item.job.type .. '","run_count":' .. string.format('%.0f', item.runs) .. times
-      .. ',"actual_time":"' .. rfc3339(NOW_MS, true) .. '","kind":"' .. item.kind .. '","manual":'
+      .. '","job_type":"' .. item.job.type .. '","run_count":' .. text(item.runs) .. times
+      .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
       .. tostring(item.kind == 'manual') .. ',"missed_count":' .. (item.instants - 1) .. item.extra .. '}')
   else
     local live = item.live[1] and ',"active_job_id":"' .. item.live[1] .. '","existing_job_id":"' .. item.live[1] .. '"' or ''
@@ -109,14 +127,15 @@ local function apply(item)
   if not (silent and item.silent) then
     redis.pcall('XADD', key(LEDGER, item.name), 'MAXLEN', '~', item.rows_kept, '*', unpack(row))
   end
-  if silent then redis.call('HSET', key(CRON, item.name), 'silent', '1') end
+  if silent then put('silent', '1') end
   if item.seen ~= '' then
-    redis.call('HSET', key(CRON, item.name), 'next', item.next)
-    redis.call('ZADD', key(CRONS), item.next ~= '' and item.next or '+inf', item.name)
+    put('next', item.next)
+    place(key(CRONS), item.name, item.next ~= '' and item.next or '+inf')
   end
+  if #changed > 0 then redis.call('HSET', key(CRON, item.name), unpack(changed)) end
 end
 
-local reply, i = { 'ok', NOW_MS }, 2
+local reply, items, i = { 'ok', NOW_MS }, {}, 2
 while arg(i) do
   local pairs_n = tonumber(arg(i + 14))
   local item = {
@@ -131,6 +150,10 @@ while arg(i) do
     table.insert(item.job.fields, value)
   end
   i = i + 15 + 2 * pairs_n
+  if item.decision ~= 'skip' then expect(item.job.queue) end
+  table.insert(items, item)
+end
+for _, item in ipairs(items) do
   -- Each item is a unit: entries are independent, and one that is refused does not hold up the others.
   local code = refusal(item)
   if not code then code = apply(item) end

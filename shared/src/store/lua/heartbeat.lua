@@ -26,9 +26,10 @@ for i = 4, #ARGV - 4, 2 do
 end
 
 local function extend(lease)
-  redis.call('ZADD', key(LEASES), 'XX', NOW_MS + lease.ms, lease.id)
+  -- An active job is in `leases`: that is where it gets to, so this adds none.
+  place(key(LEASES), lease.id, text(NOW_MS + lease.ms))
   if not lease.silent then return end
-  redis.call('HSET', key(JOB, lease.id), 'told', NOW_MS)
+  redis.call('HSET', key(JOB, lease.id), 'told', NOW)
   tell('job.heartbeat', 'workers', lease.id, job_data(lease) .. ',"state":"active","worker_id":' .. cjson.encode(lease.worker)
     .. ',"attempt":' .. lease.attempt .. ',"visible_until":"' .. rfc3339(NOW_MS + lease.ms) .. '"}')
 end

@@ -1,6 +1,11 @@
 -- How a job comes into being. Shared by enqueue and flow_create. The keys that it touches were read before; each job is a
 -- unit, since taking one in may cancel another.
 
+local function put(fields, name, value)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+
 -- `job`: id, state wanted, time, env, fields (pairs), and what the fields say by name.
 local function take_in(job)
   -- As it is now: another job of this batch may have replaced it, or its workflow have moved.
@@ -14,24 +19,24 @@ local function take_in(job)
   end
   job.attempt = '0'
   job.seq = next_seq(job.queue)
+  if job.state == 'scheduled' then
+    put(job.fields, 'due', text(job.time))
+  elseif job.state == 'discarded' then
+    put(job.fields, 'ended', NOW)
+    put(job.fields, 'expired', NOW)
+  end
   redis.call('SET', key(ENV, job.id), job.env)
-  redis.call('HSET', key(JOB, job.id), 'state', job.state, 'attempt', '0', 'seq', job.seq, 'created', NOW_MS,
-    'enqueued', NOW_MS, unpack(job.fields))
+  redis.call('HSET', key(JOB, job.id), 'state', job.state, 'attempt', '0', 'seq', job.seq, 'created', NOW,
+    'enqueued', NOW, unpack(job.fields))
   if job.unique then
     redis.call('SET', key(UNIQUE, job.unique), job.id)
     if job.period then redis.call('PEXPIRE', key(UNIQUE, job.unique), job.period) end
   end
   if job.rate ~= '' then redis.pcall('HSET', key(QUEUE, job.queue), 'rate', job.rate) end
-  if job.state == 'scheduled' then redis.call('HSET', key(JOB, job.id), 'due', job.time) end
-  if job.state == 'discarded' then
-    redis.call('HSET', key(JOB, job.id), 'ended', NOW_MS, 'expired', NOW_MS)
-  elseif job.expires then
-    redis.call('ZADD', key(EXPIRES), job.expires, job.id)
-  end
-  if job.state == 'available' then score = ready_score(job) end
+  if job.expires and job.state ~= 'discarded' then place(key(EXPIRES), job.id, job.expires) end
   if job.state == 'pending' then score = NOW_MS end
   local _, index = index_of(job)
-  redis.call('ZADD', index, score, job.id)
+  place(index, job.id, job.state == 'available' and ready_score(job) or text(score))
   count(job.queue, job.state, 1)
   if job.state == 'available' then
     ring(job.queue, 1)

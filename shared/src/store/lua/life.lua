@@ -9,8 +9,7 @@ end
 
 -- A job that nobody claimed in time. It has not completed: there is no attempt to tell of.
 local function expire_job(job, look)
-  set(job, 'ended', NOW_MS, 'expired', NOW_MS)
-  enter(job, 'discarded', NOW_MS)
+  enter(job, 'discarded', NOW, 'ended', NOW, 'expired', NOW)
   if job.waits then unset(job, 'waits') end
   tell_expired(job)
   job_ended(job, look, 'failed', 'expired before it was claimed')
@@ -26,16 +25,20 @@ local function expire_if_due(id)
 end
 
 local function promote_due(most)
-  local ids = redis.call('ZRANGE', key(DUE), '-inf', NOW_MS, 'BYSCORE', 'LIMIT', 0, most)
+  local ids = redis.call('ZRANGE', key(DUE), '-inf', NOW, 'BYSCORE', 'LIMIT', '0', text(most))
   local jobs = {}
   for i, id in ipairs(ids) do
-    jobs[i] = job_read(id) or false
-    if jobs[i] then check_indexes(jobs[i]) end
+    local job = job_read(id) or false
+    jobs[i] = job
+    if job then
+      check_indexes(job)
+      expect(job.queue)
+    end
   end
   for i, id in ipairs(ids) do
     local job = jobs[i]
     if not job or (job.state ~= 'scheduled' and job.state ~= 'retryable') then
-      redis.call('ZREM', key(DUE), id)
+      place(key(DUE), id)
     else
       make_available(job)
       tell_enqueued(job)

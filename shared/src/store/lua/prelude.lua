@@ -7,6 +7,8 @@
 
 local ROOT, CHANNEL, EVENTS_KEPT, NUDGE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local BELLS_MAX = 64
+local TOKENS = {}
+for i = 1, BELLS_MAX do TOKENS[i] = '1' end
 -- A workflow that has ended can be looked at for a week.
 local FLOW_KEPT_MS = 604800000
 -- The worker of a claim that did not say who asked.
@@ -21,6 +23,11 @@ local function key(kind, name)
 end
 
 local NOW_MS = now_ms()
+-- The same as text: Redis writes the numbers that it is handed with 17 digits, slowly.
+local function text(number)
+  return string.format('%d', number)
+end
+local NOW = text(NOW_MS)
 
 -- Days since 1970-01-01 to a civil date (proleptic Gregorian), by eras of 400 years.
 local function rfc3339(ms, always_ms)
@@ -43,23 +50,109 @@ local function rfc3339(ms, always_ms)
 end
 
 -- The id of the event that the stream knows as `<ms>-<seq>`: the same for whoever renders it.
-local function event_id(stream_id)
-  local ms, seq = string.match(stream_id, '^(%d+)-(%d+)$')
+local function event_id(ms, seq)
   local time = string.format('%012x', tonumber(ms))
-  local hash = redis.sha1hex(ROOT .. stream_id)
+  local hash = redis.sha1hex(ROOT .. ms .. '-' .. seq)
   return string.format('evt_%s-%s-7%03x-%x%s-%s', time:sub(1, 8), time:sub(9, 12), tonumber(seq) % 4096,
     8 + tonumber(hash:sub(1, 1), 16) % 4, hash:sub(2, 4), hash:sub(5, 16))
+end
+
+-- Whether anybody may be listening to the channel: asked once, when there is the first thing to tell. Those who listen to a
+-- replica or to another node of a cluster cannot be counted from here.
+local heard
+local function is_heard()
+  if heard == nil then
+    heard = redis.call('PUBSUB', 'NUMSUB', CHANNEL)[2] > 0 or redis.call('PUBSUB', 'NUMPAT') > 0
+    if not heard then
+      local info = redis.call('INFO', 'replication', 'cluster')
+      heard = not (string.find(info, 'connected_slaves:0', 1, true) and string.find(info, 'cluster_enabled:0', 1, true))
+    end
+  end
+  return heard
 end
 
 -- Tells what happened: `data` is the JSON object of the event, built from names and numbers only (they need no escaping)
 -- and from JSON that Rust passed. event.rs renders the same text from the stream.
 local function tell(kind, source, subject, data)
   local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
-  if type(id) ~= 'string' then return end
-  local time = rfc3339(tonumber(string.match(id, '^%d+')))
-  redis.pcall('PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(id) .. '","type":"' .. kind .. '","event":"' .. kind
+  if type(id) ~= 'string' or not is_heard() then return end
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  local time = rfc3339(tonumber(ms))
+  redis.pcall('PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
     .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time .. '","timestamp":"' .. time
     .. '","subject":"' .. subject .. '","data":' .. data .. '}')
+end
+
+-- ── written once ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- What one call changes for many jobs is written once, at its end or before it is read again: places in indexes, counters,
+-- rings. script.rs ends every script with `settle`.
+local places, counts, rings, expected, seqs = {}, {}, {}, {}, {}
+-- Arguments in one call: Lua's stack holds 8,000.
+local ARGS_MAX = 2000
+
+-- Gives a job its place in a sorted set; without a score it loses it. The last word counts.
+local function place(index, id, score)
+  local of = places[index] or {}
+  places[index] = of
+  of[id] = score or false
+end
+
+local function send(command, index, args)
+  for from = 1, #args, ARGS_MAX do
+    redis.call(command, index, unpack(args, from, math.min(from + ARGS_MAX - 1, #args)))
+  end
+end
+
+-- How many jobs of a queue are in a state.
+local function count(queue, state, delta)
+  local of = counts[queue] or {}
+  counts[queue] = of
+  of[state] = (of[state] or 0) + delta
+end
+
+local function ring(queue, times)
+  rings[queue] = (rings[queue] or 0) + times
+end
+
+local function settle_places()
+  for index, of in pairs(places) do
+    local gone, come = {}, {}
+    for id, score in pairs(of) do
+      if score then
+        come[#come + 1] = score
+        come[#come + 1] = id
+      else
+        gone[#gone + 1] = id
+      end
+    end
+    send('ZREM', index, gone)
+    send('ZADD', index, come)
+  end
+  places = {}
+end
+
+local function settle()
+  settle_places()
+  for queue, of in pairs(counts) do
+    for state, delta in pairs(of) do
+      if delta ~= 0 then redis.pcall('HINCRBY', key(QUEUE, queue), state, text(delta)) end
+    end
+  end
+  for queue, times in pairs(rings) do
+    local bell = key(BELL, queue)
+    local free = math.min(BELLS_MAX - redis.call('LLEN', bell), times)
+    if free > 0 then redis.pcall('RPUSH', bell, unpack(TOKENS, 1, free)) end
+  end
+  counts, rings = {}, {}
+end
+
+-- Raises now, before the first write, if a key is not what it should be. What was sound once is sound.
+local sound = {}
+local function check(command, name)
+  if sound[name] then return end
+  redis.call(command, name)
+  sound[name] = true
 end
 
 -- ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -68,7 +161,7 @@ end
 local function job_read(id)
   local flat = redis.call('HGETALL', key(JOB, id))
   if #flat == 0 then return nil end
-  local job = { id = id }
+  local job = { id = id, flat = flat }
   for i = 1, #flat, 2 do job[flat[i]] = flat[i + 1] end
   return job
 end
@@ -80,18 +173,7 @@ end
 
 -- Higher priority first, then time in: exact below 2^53 for 2^45 jobs a queue.
 local function ready_score(job)
-  return (100 - tonumber(job.priority or '0')) * 35184372088832 + tonumber(job.seq)
-end
-
-local function ring(queue, times)
-  local bell = key(BELL, queue)
-  local free = BELLS_MAX - redis.call('LLEN', bell)
-  for _ = 1, math.min(free, times) do redis.pcall('RPUSH', bell, '1') end
-end
-
--- How many jobs of a queue are in a state; `seq` gives each job its place.
-local function count(queue, state, delta)
-  redis.pcall('HINCRBY', key(QUEUE, queue), state, delta)
+  return text((100 - tonumber(job.priority or '0')) * 35184372088832 + tonumber(job.seq))
 end
 
 -- Every key of a job but its place in an index.
@@ -102,13 +184,27 @@ local function forget(id, fingerprint)
   redis.call('DEL', key(JOB, id), key(ENV, id), key(OUT, id), key(ERRORS, id), key(PROGRESS, id))
 end
 
+-- So many jobs of a queue are about to need their place in it.
+local function expect(queue)
+  expected[queue] = 1 + (expected[queue] or 0)
+end
+
+-- The next place in a queue. The counter is moved once for all that are expected; what is not taken of them is a gap.
 local function next_seq(queue)
-  local seq = redis.call('HINCRBY', key(QUEUE, queue), 'seq', 1)
-  if seq == 1 then
-    redis.pcall('SADD', key(QUEUES), queue)
-    redis.pcall('HSETNX', key(QUEUE, queue), 'created', NOW_MS)
+  local reserved = seqs[queue]
+  if not reserved or reserved.next > reserved.last then
+    local n = expected[queue] or 1
+    local last = redis.call('HINCRBY', key(QUEUE, queue), 'seq', text(n))
+    if last == n then
+      redis.pcall('SADD', key(QUEUES), queue)
+      redis.pcall('HSETNX', key(QUEUE, queue), 'created', NOW)
+    end
+    reserved = { next = last - n + 1, last = last }
+    seqs[queue], expected[queue] = reserved, nil
   end
-  return seq
+  local seq = reserved.next
+  reserved.next = seq + 1
+  return text(seq)
 end
 
 -- Where a job of this record stands. One index per state; a terminal job is in `ended:<how>`.
@@ -128,46 +224,46 @@ end
 
 local TERMINAL = { completed = true, cancelled = true, discarded = true }
 
--- Raises now, before the first write, if a key that a transition of this job will touch is not what it should be.
+-- The keys that a transition of this job will touch.
 local function check_indexes(job)
-  redis.call('ZCARD', key(READY, job.queue))
-  redis.call('ZCARD', key(DUE))
-  redis.call('ZCARD', key(LEASES))
-  redis.call('ZCARD', key(EXPIRES))
-  redis.call('ZCARD', key(TIMEOUTS))
-  redis.call('HGET', key(QUEUE, job.queue), 'seq')
-  redis.call('LLEN', key(BELL, job.queue))
+  check('ZCARD', key(READY, job.queue))
+  check('ZCARD', key(DUE))
+  check('ZCARD', key(LEASES))
+  check('ZCARD', key(EXPIRES))
+  check('ZCARD', key(TIMEOUTS))
+  check('HLEN', key(QUEUE, job.queue))
+  check('LLEN', key(BELL, job.queue))
   if job.cron then
-    redis.call('ZCARD', key(LIVE, job.cron))
-    redis.call('LLEN', key(WAIT, job.cron))
-    redis.call('XLEN', key(LEDGER, job.cron))
+    check('ZCARD', key(LIVE, job.cron))
+    check('LLEN', key(WAIT, job.cron))
+    check('XLEN', key(LEDGER, job.cron))
   end
 end
 
 -- Takes a job out of the index of its state, and out of the lists of times that concern it only there.
 local function leave(job)
-  if job.expires then redis.call('ZREM', key(EXPIRES), job.id) end
-  if job.timeout then redis.call('ZREM', key(TIMEOUTS), job.id) end
+  if job.expires then place(key(EXPIRES), job.id) end
+  if job.timeout then place(key(TIMEOUTS), job.id) end
   local kind, index = index_of(job)
-  if kind == 'list' then redis.call('LREM', index, 1, job.id) else redis.call('ZREM', index, job.id) end
+  if kind == 'list' then redis.call('LREM', index, 1, job.id) else place(index, job.id) end
   count(job.queue, job.state, -1)
 end
 
--- Moves a job to `state` with a score (a time in ms); the caller tells the event.
-local function enter(job, state, score)
+-- Moves a job to `state` with a score (a time in ms, as text), and sets further fields; the caller tells the event.
+local function enter(job, state, score, ...)
   leave(job)
   job.state = state
-  redis.call('HSET', key(JOB, job.id), 'state', state)
+  redis.call('HSET', key(JOB, job.id), 'state', state, ...)
   local _, index = index_of(job)
-  redis.call('ZADD', index, score, job.id)
-  if job.expires and state == 'available' then redis.call('ZADD', key(EXPIRES), job.expires, job.id) end
+  place(index, job.id, score)
+  if job.expires and state == 'available' then place(key(EXPIRES), job.id, job.expires) end
   count(job.queue, state, 1)
 end
 
 local function set(job, ...)
   local fields = { ... }
   for i = 1, #fields, 2 do job[fields[i]] = tostring(fields[i + 1]) end
-  redis.call('HSET', key(JOB, job.id), unpack(fields))
+  redis.call('HSET', key(JOB, job.id), ...)
 end
 
 local function unset(job, ...)
@@ -177,8 +273,8 @@ end
 
 -- scheduled, retryable, pending, active → available. `seq` nil: a new place at the end of its priority.
 local function make_available(job, seq)
-  set(job, 'seq', seq or next_seq(job.queue), 'enqueued', NOW_MS)
-  enter(job, 'available', ready_score(job))
+  job.seq = seq or next_seq(job.queue)
+  enter(job, 'available', ready_score(job), 'seq', job.seq, 'enqueued', NOW)
   ring(job.queue, 1)
 end
 
@@ -220,7 +316,7 @@ local function run_ended(job, look, summary)
   local live, wait = key(LIVE, job.cron), key(WAIT, job.cron)
   redis.call('ZREM', live, job.id)
   if look.ledger then
-    redis.pcall('XADD', key(LEDGER, job.cron), '*', 'e', job.state, 'j', job.id, 'b', job.started or '', 'f', NOW_MS,
+    redis.pcall('XADD', key(LEDGER, job.cron), '*', 'e', job.state, 'j', job.id, 'b', job.started or '', 'f', NOW,
       'n', job.attempt, 'o', summary)
   end
   for _, id in ipairs(look.gone) do
@@ -230,7 +326,7 @@ local function run_ended(job, look, summary)
   if look.next then
     redis.call('LREM', wait, 1, look.next.id)
     redis.call('HDEL', key(JOB, look.next.id), 'waits')
-    redis.call('ZADD', key(READY, look.next.queue), ready_score(look.next), look.next.id)
+    place(key(READY, look.next.queue), look.next.id, ready_score(look.next))
     ring(look.next.queue, 1)
   end
 end
@@ -254,8 +350,7 @@ end
 -- Any live state → cancelled. The worker of an active run is nudged to ask at once.
 local function cancel_job(job, look, by, reason)
   local before = job.state
-  set(job, 'ended', NOW_MS, 'previous', before)
-  enter(job, 'cancelled', NOW_MS)
+  enter(job, 'cancelled', NOW, 'ended', NOW, 'previous', before)
   if job.waits then unset(job, 'waits') end
   tell('job.cancelled', 'api', job.id, job_data(job) .. ',"state":"cancelled","previous_state":"' .. before
     .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}')

@@ -25,7 +25,7 @@ if behind then
   set(job, 'waits', '1')
   redis.call('RPUSH', key(WAIT, job.cron), job.id)
 else
-  redis.call('ZADD', key(READY, job.queue), ready_score(job), job.id)
+  place(key(READY, job.queue), job.id, ready_score(job))
   ring(job.queue, 1)
 end
 count(job.queue, 'available', 1)
