@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use carillon_shared::client::Client;
-use carillon_shared::config::SchedulerConfig;
+use carillon_shared::config::{RetentionConfig, SchedulerConfig};
 use carillon_shared::id::nonce;
-use carillon_shared::store::{Kept, Retention, Store, StoreError, StoreOptions};
+use carillon_shared::store::{Ended, Kept, Retention, Store, StoreError, StoreOptions};
 use carillon_shared::telemetry::{MetricsHandle, chain};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -68,7 +68,7 @@ impl App {
         let instance = instance();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let duties = DutySettings { retention: retention(config) };
+        let duties = DutySettings { retention: retention(&config.retention) };
         let candidate =
             Candidate::new(store.clone(), instance.clone(), config.leader_ttl, duties, config.shutdown_grace);
         tasks.spawn(candidate.run(stop.clone()));
@@ -148,14 +148,14 @@ fn instance() -> String {
     format!("{}-{}-{}", if host.is_empty() { "scheduler" } else { &host }, std::process::id(), &nonce()[..4])
 }
 
-fn retention(config: &SchedulerConfig) -> Vec<Retention> {
-    let kept = config.retention.count;
+fn retention(kept: &RetentionConfig) -> Vec<Retention> {
     [
-        ("completed", config.retention.completed),
-        ("cancelled", config.retention.cancelled),
-        ("discarded", config.retention.discarded),
-        ("dead", config.retention.discarded),
+        (Ended::Completed, kept.completed),
+        (Ended::Cancelled, kept.cancelled),
+        (Ended::Discarded, kept.discarded),
+        (Ended::DeadLetter, kept.dead_letters),
+        (Ended::Workflow, kept.workflows),
     ]
-    .map(|(how, kept_for)| Retention { how, kept_for, kept })
+    .map(|(of, keep)| Retention { of, kept_for: keep.age, kept: keep.count })
     .to_vec()
 }

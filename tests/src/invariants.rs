@@ -151,7 +151,7 @@ impl<'a> World<'a> {
 }
 
 fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 27] = [
+    const INSIDE: [&str; 28] = [
         "job:",
         "env:",
         "out:",
@@ -174,6 +174,7 @@ fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         "reaper",
         "events",
         "flow:",
+        "flows",
         "unique:",
         "expires",
         "timeouts",

@@ -7,9 +7,9 @@ use carillon_shared::id::{JobId, Partition, nonce};
 use carillon_shared::job::{Failure, Verdict};
 use carillon_shared::name::CronName;
 use carillon_shared::store::{
-    Acquired, AttemptEnd, CancelReply, DueEntries, EndReply, Ending, EnqueueReply, EntryPut, FireItem, FireReply,
-    FireResult, Held, LeaderToken, LeaseState, NewJob, PutReply, Reclaim, ReclaimReply, Reclaimed, Retention, Sealed,
-    Settlement, Store,
+    Acquired, AttemptEnd, CancelReply, DueEntries, EndReply, Ended, Ending, EnqueueReply, EntryPut, FireItem,
+    FireReply, FireResult, Held, LeaderToken, LeaseState, NewJob, PutReply, Reclaim, ReclaimReply, Reclaimed,
+    Retention, Sealed, Settlement, Store,
 };
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
@@ -306,7 +306,7 @@ async fn trimming_forgets_all_of_a_job_and_nothing_else() {
         store.end(&[completed(&held)]).await.expect("Redis is there");
     }
     enqueue(&store, &json!({"type": "echo", "args": []})).await;
-    let retention = |kept_for, kept| Retention { how: "completed", kept_for, kept };
+    let retention = |kept_for, kept| Retention { of: Ended::Completed, kept_for, kept };
     let kept = changes_nothing!(store, store.trim(P0, retention(LEASE, 3)).await.expect("Redis is there"));
     assert_eq!(kept, 0);
     assert_eq!(store.trim(P0, retention(LEASE, 1)).await.expect("Redis is there"), 2);

@@ -8,12 +8,12 @@ use clap::ArgMatches;
 use super::error::ConfigError;
 use super::layers::Layers;
 use super::redis::{CommonConfig, RedisConfig};
+use super::retention::RetentionConfig;
 use super::secret::Secret;
 use super::setting;
 use super::telemetry::TelemetryConfig;
 use super::value::{Parsed, boolean, duration, host, integer, port_or_off, whole_seconds};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const KEY_LENGTH_MIN: usize = 8;
 const KEY_LENGTH_ADVISED: usize = 16;
 
@@ -61,19 +61,6 @@ pub enum GrpcListen {
     OrAnyPort(SocketAddr),
 }
 
-/// How long what has finished is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetentionConfig {
-    /// Completed jobs.
-    pub completed: Duration,
-    /// Cancelled jobs.
-    pub cancelled: Duration,
-    /// Discarded jobs.
-    pub discarded: Duration,
-    /// Finished jobs in each partition at most.
-    pub count: u64,
-}
-
 /// The configuration of `carillon-scheduler serve` and `dev`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchedulerConfig {
@@ -87,7 +74,7 @@ pub struct SchedulerConfig {
     pub grpc: GrpcConfig,
     /// The life of the leader lock, in whole seconds.
     pub leader_ttl: Duration,
-    /// How long what has finished is kept.
+    /// How long, and how many, of what has ended are kept.
     pub retention: RetentionConfig,
     /// Events kept on each partition's stream.
     pub events_kept: u64,
@@ -182,18 +169,6 @@ impl GrpcConfig {
     }
 }
 
-impl RetentionConfig {
-    fn take(layers: &mut Layers<'_>) -> Self {
-        let age = || duration(Duration::from_secs(1)..=DAY * 3650);
-        Self {
-            completed: layers.required(&setting::RETENTION_COMPLETED, age()),
-            cancelled: layers.required(&setting::RETENTION_CANCELLED, age()),
-            discarded: layers.required(&setting::RETENTION_DISCARDED, age()),
-            count: layers.required(&setting::RETENTION_COUNT, integer(1..=100_000_000)),
-        }
-    }
-}
-
 fn remedy() -> String {
     let (key, open) = (setting::API_KEY.env, setting::ALLOW_INSECURE_NO_AUTH.env);
     format!("needs a valid {key}, or {open}=true to go without")
@@ -232,7 +207,7 @@ mod tests {
         let address = ([127, 0, 0, 1], 8080).into();
         let http = HttpConfig { address, access: Access::Open, conformance_directives: false, admin_reset: false };
         assert_eq!(config.http, http);
-        assert_eq!(config.retention.discarded, DAY * 7);
+        assert_eq!(config.retention.discarded.age, Duration::from_secs(7 * 24 * 60 * 60));
         assert_eq!(config.warnings(), Vec::<String>::new());
     }
 

@@ -141,12 +141,24 @@ settings! {
         "Life of the leader lock without renewal, in whole seconds, 3s to 1m");
     RETENTION_COMPLETED = Setting::scheduler("retention-completed", "CARILLON_RETENTION_COMPLETED", "24h",
         "How long completed jobs are kept");
+    RETENTION_COMPLETED_COUNT = Setting::scheduler("retention-completed-count", "CARILLON_RETENTION_COMPLETED_COUNT",
+        "100000", "Completed jobs kept at most in each partition, whatever their age");
     RETENTION_CANCELLED = Setting::scheduler("retention-cancelled", "CARILLON_RETENTION_CANCELLED", "24h",
         "How long cancelled jobs are kept");
+    RETENTION_CANCELLED_COUNT = Setting::scheduler("retention-cancelled-count", "CARILLON_RETENTION_CANCELLED_COUNT",
+        "100000", "Cancelled jobs kept at most in each partition");
     RETENTION_DISCARDED = Setting::scheduler("retention-discarded", "CARILLON_RETENTION_DISCARDED", "7d",
-        "How long discarded jobs (dead letters) are kept");
-    RETENTION_COUNT = Setting::scheduler("retention-count", "CARILLON_RETENTION_COUNT", "100000",
-        "Finished jobs kept at most in each partition, whatever their age");
+        "How long discarded jobs are kept that are no dead letters");
+    RETENTION_DISCARDED_COUNT = Setting::scheduler("retention-discarded-count", "CARILLON_RETENTION_DISCARDED_COUNT",
+        "100000", "Discarded jobs that are no dead letters kept at most in each partition");
+    RETENTION_DEAD_LETTERS = Setting::scheduler("retention-dead-letters", "CARILLON_RETENTION_DEAD_LETTERS", "30d",
+        "How long dead letters are kept");
+    RETENTION_DEAD_LETTERS_COUNT = Setting::scheduler("retention-dead-letters-count",
+        "CARILLON_RETENTION_DEAD_LETTERS_COUNT", "100000", "Dead letters kept at most in each partition");
+    RETENTION_WORKFLOWS = Setting::scheduler("retention-workflows", "CARILLON_RETENTION_WORKFLOWS", "7d",
+        "How long workflows that have ended are kept");
+    RETENTION_WORKFLOWS_COUNT = Setting::scheduler("retention-workflows-count", "CARILLON_RETENTION_WORKFLOWS_COUNT",
+        "100000", "Ended workflows kept at most in each partition");
     EVENTS_KEPT = Setting::scheduler("events-kept", "CARILLON_EVENTS_KEPT", "20000",
         "Events kept at most on each partition's stream");
     LEDGER_ROWS = Setting::scheduler("ledger-rows", "CARILLON_LEDGER_ROWS", "1000",

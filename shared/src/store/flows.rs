@@ -111,7 +111,9 @@ impl Store {
     pub async fn cancel_flow(&self, id: JobId, reason: &str) -> Result<FlowCancel, StoreError> {
         for partition in self.keys().partitions_of(id) {
             let keys = self.key(partition);
-            let reply = self.run(&script::flow_cancel, &keys, vec![keys.flow(id)], vec![id.to_string().into()]).await?;
+            let reply = self
+                .run(&script::flow_cancel, &keys, vec![keys.flow(id), keys.flows()], vec![id.to_string().into()])
+                .await?;
             match reply.text(0)?.as_str() {
                 "gone" => {}
                 code => {

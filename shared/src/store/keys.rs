@@ -30,6 +30,7 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("WAIT", WAIT),
     ("LEDGER", LEDGER),
     ("FLOW", FLOW),
+    ("FLOWS", FLOWS),
     ("UNIQUE", UNIQUE),
     ("EXPIRES", EXPIRES),
     ("TIMEOUTS", TIMEOUTS),
@@ -59,6 +60,7 @@ const LIVE: &str = "live:";
 const WAIT: &str = "wait:";
 const LEDGER: &str = "ledger:";
 const FLOW: &str = "flow:";
+const FLOWS: &str = "flows";
 const UNIQUE: &str = "unique:";
 const EXPIRES: &str = "expires";
 const TIMEOUTS: &str = "timeouts";
@@ -357,6 +359,12 @@ impl PartitionKeys {
     #[must_use]
     pub fn flow(&self, id: JobId) -> String {
         self.named(FLOW, id)
+    }
+
+    /// The workflows that have ended: zset by that time in milliseconds.
+    #[must_use]
+    pub fn flows(&self) -> String {
+        self.single(FLOWS)
     }
 
     /// The job that holds a fingerprint: string.

@@ -1,7 +1,4 @@
-//! What time does to jobs, carried out by the leader's duties: promoted when due, reclaimed when their lease has ended,
-//! forgotten when they ended long ago.
-
-use std::time::Duration;
+//! What time does to jobs, carried out by the leader's duties: promoted when due, reclaimed when their lease has ended.
 
 use super::attempts::summary;
 use super::connection::Arg;
@@ -77,17 +74,6 @@ pub enum ReclaimReply {
     HeldOff,
     /// There is no such job.
     Gone,
-}
-
-/// How long, and how many, jobs are kept after their end.
-#[derive(Debug, Clone, Copy)]
-pub struct Retention {
-    /// The index of ended jobs: `completed`, `cancelled`, `discarded` or `dead`.
-    pub how: &'static str,
-    /// For how long.
-    pub kept_for: Duration,
-    /// How many at most.
-    pub kept: u64,
 }
 
 /// Two ticks further apart than this mean that Redis, or everybody, was away.
@@ -194,20 +180,6 @@ impl Store {
         let keys = self.key(partition);
         let reply = self.run(&script::overtime, &keys, vec![keys.timeouts()], vec![100.into()]).await?;
         listed(&keys, &reply, 1)
-    }
-
-    /// Forgets at most 100 jobs that ended longer ago than they are kept, or that are too many. Says how many.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn trim(&self, partition: Partition, retention: Retention) -> Result<u64, StoreError> {
-        let keys = self.key(partition);
-        let kept_ms = i64::try_from(retention.kept_for.as_millis()).unwrap_or(i64::MAX);
-        let kept = i64::try_from(retention.kept).unwrap_or(i64::MAX);
-        let args = vec![retention.how.into(), kept_ms.into(), kept.into(), 100.into()];
-        let reply = self.run(&script::trim, &keys, vec![keys.ended(retention.how)], args).await?;
-        Ok(reply.int(1)?.unsigned_abs())
     }
 }
 

@@ -24,6 +24,7 @@ const LIFE: &str = include_str!("lua/life.lua");
 const ATTEMPT: &str = include_str!("lua/attempt.lua");
 const INTAKE: &str = include_str!("lua/intake.lua");
 const FLOWS: &str = include_str!("lua/flow.lua");
+const AGED: &str = include_str!("lua/aged.lua");
 const ENTRY: &str = include_str!("lua/entry.lua");
 
 impl Script {
@@ -66,7 +67,8 @@ scripts! {
     cancel: partition(FLOWS),
     overdue: partition(),
     reclaim: partition(FLOWS, ATTEMPT),
-    trim: partition(),
+    trim: partition(AGED),
+    flow_trim: partition(AGED),
     expire: partition(FLOWS, LIFE),
     overtime: partition(),
     progress: partition(),

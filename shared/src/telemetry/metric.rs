@@ -101,7 +101,7 @@ metrics! {
     JOBS_UNHANDLED_TOTAL = counter "jobs_unhandled_total" [TYPE], "Jobs given back because this worker has no handler for their type";
     JOBS_RECLAIMED_TOTAL = counter "jobs_reclaimed_total" [], "Jobs taken back from workers whose lease ran out";
     JOBS_PROMOTED_TOTAL = counter "jobs_promoted_total" [], "Scheduled and retryable jobs that became available";
-    JOBS_TRIMMED_TOTAL = counter "jobs_trimmed_total" [], "Finished jobs removed by retention";
+    JOBS_TRIMMED_TOTAL = counter "jobs_trimmed_total" [], "Finished jobs and workflows removed by retention";
     LEASES_LOST_TOTAL = counter "leases_lost_total" [], "Leases this worker lost while a handler was running";
     HEARTBEATS_TOTAL = counter "heartbeats_total" [RESULT], "Heartbeats sent, by result";
     WORKER_SLOTS = gauge "worker_slots" [STATE], "Slots of this worker, busy and free";

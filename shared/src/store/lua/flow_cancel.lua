@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- Ends a workflow: from here on no step is let go. Its jobs are cancelled one by one afterwards.
 --
--- KEYS events, flow. ARGV 1 flow id. Pre it is running. Reply {"ok", now, state, job…}
+-- KEYS events, flow, flows. ARGV 1 flow id. Pre it is running. Reply {"ok", now, state, job…}
 -- with the jobs that have not ended | {"conflict", now, state, job…} when it had ended before: a cancel that was cut short is
 -- finished by the next | {"gone", now}.
 
 local flat = redis.call('HGETALL', key(FLOW, arg(1)))
 if #flat == 0 then return { 'gone', NOW_MS } end
+redis.call('ZCARD', key(FLOWS))
 local flow = {}
 for i = 1, #flat, 2 do flow[flat[i]] = flat[i + 1] end
 if flow.state ~= 'running' and flow.state ~= 'cancelled' then return { 'conflict', NOW_MS, flow.state } end
@@ -17,6 +18,6 @@ for i = 0, tonumber(flow.steps) - 1 do
 end
 if flow.state == 'running' then
   redis.call('HSET', key(FLOW, arg(1)), 'state', 'cancelled', 'ended', NOW_MS)
-  redis.call('PEXPIRE', key(FLOW, arg(1)), FLOW_KEPT_MS)
+  redis.call('ZADD', key(FLOWS), NOW_MS, arg(1))
 end
 return reply

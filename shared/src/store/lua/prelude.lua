@@ -9,8 +9,6 @@ local ROOT, CHANNEL, EVENTS_KEPT, NUDGE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local BELLS_MAX = 64
 local TOKENS = {}
 for i = 1, BELLS_MAX do TOKENS[i] = '1' end
--- A workflow that has ended can be looked at for a week.
-local FLOW_KEPT_MS = 604800000
 -- The worker of a claim that did not say who asked.
 local ANONYMOUS = 'anonymous'
 
