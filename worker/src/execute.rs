@@ -84,7 +84,8 @@ impl Attempt {
         let timeout = envelope.timeout.into_iter().chain(handler.timeout()).min();
         let handler = handler.clone();
         // In a task of its own, so that its panic ends nothing else and it can be aborted.
-        let task = tokio::spawn(async move { handler.start(context).await }.instrument(Span::current()));
+        let run = async move { handler.start(context).await }.instrument(Span::current());
+        let task = workshop.handlers.spawn(run);
         supervise(task, stop, timeout, workshop.settings.stop_grace, &workshop.give_back).await
     }
 }

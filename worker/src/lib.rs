@@ -31,10 +31,12 @@
 //!   follows. Being given back, at a shutdown or for want of a handler, burns no attempt.
 //! - A handler is told to stop through its [`Context`] when its job was cancelled, its lease is lost, its time is up, or the
 //!   worker ends. It may wind up for a while (`stop_grace`); then it is aborted at its next await.
-//! - Heartbeats come from a thread of their own. A handler that blocks its thread still keeps that thread from others, so
-//!   blocking work belongs in [`tokio::task::spawn_blocking`].
+//! - Only handlers run on the runtime that the worker is run on. Heartbeats, and all that looks after claims, time limits,
+//!   reports and the end, have threads of their own, so that handlers which block hold up none of it. They still keep their
+//!   threads from other handlers, so blocking work belongs in [`tokio::task::spawn_blocking`].
 //!
-//! Rooms: [`WorkerBuilder`] puts a [`Worker`] together; `run` opens it and ends it; `claims` takes jobs, a free slot first;
+//! Rooms: [`WorkerBuilder`] puts a [`Worker`] together; `run` opens it and ends it, on a `thread` of its own; `orders` are what
+//! an operator tells it; `claims` takes jobs, a free slot first;
 //! `execute` takes one attempt from claim to report; `supervise` watches over its handler; `outcome` decides what is
 //! reported; `report` reports; `leases` and `heartbeat` keep what is held; [`builtin`] and [`mod@file`] hold the handlers of
 //! the program `carillon-worker`.
@@ -52,6 +54,7 @@ mod handler;
 mod handler_error;
 mod heartbeat;
 mod leases;
+
 mod orders;
 mod outage;
 mod outcome;
@@ -65,6 +68,7 @@ mod slots;
 mod stop;
 mod supervise;
 mod tally;
+mod thread;
 mod wake;
 mod workshop;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_shared::store::Store;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -21,6 +22,7 @@ use crate::shutdown::Shutdown;
 use crate::slots::Slots;
 use crate::stop::StopReason;
 use crate::tally::{Summary, Tally};
+use crate::thread;
 use crate::wake::Wake;
 use crate::workshop::Workshop;
 
@@ -38,26 +40,38 @@ impl Worker {
     /// An order to terminate, given by an operator to this worker alone, is a drain too; an order to be quiet keeps jobs from
     /// being claimed until it is taken back.
     ///
+    /// Handlers run on the runtime that this is called on. Everything else has threads of its own, so that handlers which
+    /// block all threads of that runtime hold up neither the time limits of others nor a drain.
+    ///
     /// When the returned future is dropped the worker ends at once, as if it had crashed: what it ran is taken back by the
     /// scheduler when its leases end.
     ///
     /// # Errors
     ///
-    /// When the store cannot be opened, or the heartbeats cannot have their thread.
+    /// When the store cannot be opened, or the operating system has no threads for it.
+    ///
+    /// # Panics
+    ///
+    /// When called outside a tokio runtime.
     pub async fn run(self, shutdown: impl Into<Shutdown>) -> Result<Summary, WorkerError> {
         let shutdown = shutdown.into().of_one();
+        let handlers = Handle::current();
+        thread::run(self.live(shutdown, handlers)).await.map_err(WorkerError::Thread)?
+    }
+
+    async fn live(self, shutdown: Shutdown, handlers: Handle) -> Result<Summary, WorkerError> {
         let store = Store::open(self.options.clone()).await?;
         let orders = Orders::new(shutdown.clone());
         // Before the first claim: a worker that keeps its name when it is started again keeps its orders.
         orders.obey(store.order_of(self.id()).await?);
-        let running = self.start(store, &orders)?;
+        let running = self.start(store, &orders, handlers)?;
         running.announce();
         claim_all(&running.workshop, &running.wake, &orders, &shutdown).await;
         running.drain(&shutdown).await;
         Ok(running.finish().await)
     }
 
-    fn start(self, store: Store, orders: &Orders) -> Result<Running, WorkerError> {
+    fn start(self, store: Store, orders: &Orders, handlers: Handle) -> Result<Running, WorkerError> {
         let Self { options, settings, registry } = self;
         let leases = Arc::new(Leases::new(settings.lease));
         let (stage, watched) = watch::channel(Stage::Running);
@@ -70,7 +84,7 @@ impl Worker {
             orders: orders.clone(),
             stage: watched,
             stop: heart_stop.clone(),
-            handlers: tokio::runtime::Handle::current(),
+            handlers: handlers.clone(),
         };
         let heart = heart.start().map_err(WorkerError::Thread)?;
         let tally = Arc::new(Tally::default());
@@ -82,6 +96,7 @@ impl Worker {
             attempts: TaskTracker::new(),
             stragglers: TaskTracker::new(),
             give_back: stop.child_token(),
+            handlers,
             store,
             settings,
             registry,

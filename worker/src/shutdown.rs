@@ -20,14 +20,24 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Told by the process's signals: the first SIGTERM or SIGINT means drain, the second hurry. Needs a tokio runtime.
+    /// Told by the process's signals: the first SIGTERM or SIGINT means drain, the second hurry.
+    ///
+    /// They are listened to on a thread of its own, so that they are heard whatever handlers do. It lives as long as the
+    /// process, since signals that were once listened to cannot be given back.
     ///
     /// # Errors
     ///
     /// When the operating system does not let us listen to signals.
     pub fn on_signals() -> std::io::Result<Self> {
-        let (shutdown, signals) = (Self::new(), Signals::new()?);
-        tokio::spawn(signals.tell(shutdown.clone()));
+        let shutdown = Self::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let signals = {
+            let _within = runtime.enter();
+            Signals::new()?
+        };
+        let told = shutdown.clone();
+        let listen = move || runtime.block_on(signals.tell(told));
+        std::thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         Ok(shutdown)
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::handler::Returned;
 use crate::outcome::Outcome;
@@ -21,7 +22,8 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 
 /// How the attempt ended, and the handler if it would not.
 pub(crate) type Supervised = (Outcome, Option<Straggler>);
-type Task = JoinHandle<Returned>;
+/// A handler that runs, and is aborted with the worker that runs it.
+type Task = AbortOnDropHandle<Returned>;
 
 /// A handler that would not stop.
 #[derive(Debug)]
@@ -29,12 +31,13 @@ pub(crate) struct Straggler(Task);
 
 /// Waits for the end of `task`. `stop_grace`: how long it may wind up after it was told to stop, unless `give_back` comes first.
 pub(crate) async fn supervise(
-    mut task: Task,
+    task: JoinHandle<Returned>,
     stop: &Stop,
     limit: Option<Duration>,
     stop_grace: Duration,
     give_back: &CancellationToken,
 ) -> Supervised {
+    let mut task = Task::new(task);
     let reason = tokio::select! {
         // In this order: an end that has come counts, whatever else has.
         biased;

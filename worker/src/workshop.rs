@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use carillon_shared::name::{QueueName, WorkerId};
 use carillon_shared::store::Store;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
 /// The place where jobs are run.
 #[derive(Debug)]
 pub(crate) struct Workshop {
+    /// Where the handlers run.
+    pub(crate) handlers: Handle,
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,

@@ -73,6 +73,51 @@ async fn a_hurry_gives_back_at_once() {
     assert_eq!(stage.job(id).await.record.attempt, 0);
 }
 
+#[test]
+fn handlers_that_block_all_threads_hold_up_neither_time_limits_nor_a_drain() {
+    // The threads of the handlers, and others to look at what happens.
+    let handlers = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+    let onlooker = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a thread");
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let block = move |_: Context, (): ()| {
+        let wait = wait.clone();
+        async move {
+            let _released = wait.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+            Ok::<_, HandlerError>(())
+        }
+    };
+    onlooker.block_on(async {
+        let stage = Stage::new().await;
+        let builder = stage.worker().handler("block", block).grace(Duration::ZERO).stop_grace(Duration::ZERO);
+        let patient = stage
+            .enqueue(
+                &json!({"type": "sleep", "args": [{"seconds": 600}], "timeout_ms": 1500, "retry": {"max_attempts": 1}}),
+            )
+            .await;
+        let (worker, shutdown) = (builder.build().expect("a worker"), carillon_worker::Shutdown::new());
+        let told = shutdown.clone();
+        let running = handlers.spawn(async move { worker.run(told).await });
+        stage.job_in(patient, JobState::Active).await;
+        let mut blockers = Vec::new();
+        for _ in 0..2 {
+            blockers.push(stage.enqueue(&json!({"type": "block", "args": []})).await);
+        }
+        for id in &blockers {
+            stage.job_in(*id, JobState::Active).await;
+        }
+        let ended = stage.job_in(patient, JobState::Discarded).await;
+        assert_eq!(crate::stage::last_code(&ended), "timeout");
+        shutdown.drain();
+        for id in blockers {
+            let record = stage.job_in(id, JobState::Available).await.record;
+            assert_eq!((record.attempt, record.returns), (0, 1));
+        }
+        drop(release);
+        running.await.expect("no panic").expect("Redis is there");
+    });
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_end() {
     let stage = Stage::new().await;
