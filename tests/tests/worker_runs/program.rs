@@ -132,6 +132,15 @@ async fn a_worker_that_ends_takes_its_commands_along_and_gives_their_jobs_back()
 }
 
 #[tokio::test]
+async fn the_commands_of_a_worker_that_is_killed_end_with_it() {
+    let (stage, directory) = (Stage::new().await, tempfile::tempdir().expect("a directory"));
+    let (mut process, _, numbers) = family(&stage, directory.path()).await;
+    assert!(numbers.iter().all(|number| runs(*number)));
+    process.kill();
+    until_gone(&numbers).await;
+}
+
+#[tokio::test]
 async fn commands_run_jobs_from_end_to_end() {
     let (stage, directory) = (Stage::new().await, tempfile::tempdir().expect("a directory"));
     let file = handlers(

@@ -2,7 +2,7 @@
 //!
 //! The job comes in as JSON on standard input, the result goes out as JSON on standard output, the exit code decides. The
 //! command is the leader of a process group, which ends with it: when it exits, when it is told to stop (SIGTERM, then
-//! SIGKILL), and when this worker ends in an orderly way.
+//! SIGKILL), and when this worker ends, be it killed.
 
 use std::collections::BTreeMap;
 use std::fmt;

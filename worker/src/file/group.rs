@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::Heard;
+use super::warden::Ward;
 use crate::context::Context;
 use crate::outcome::RESULT_BYTES_MAX;
 
@@ -23,6 +24,8 @@ pub(super) const STDERR_BYTES_MAX: usize = 4096;
 /// A process group; whatever is left of it is killed when this is dropped.
 pub(super) struct Group {
     leader: Box<dyn ChildWrapper>,
+    /// Dropped after the group was killed, which is when this process need not do it any more.
+    _ward: Option<Ward>,
 }
 
 impl Group {
@@ -36,7 +39,9 @@ impl Group {
             }
             prepare(command);
         });
-        Ok(Self { leader: command.wrap(ProcessGroup::leader()).spawn()? })
+        let leader = command.wrap(ProcessGroup::leader()).spawn()?;
+        let _ward = leader.id().map(Ward::of);
+        Ok(Self { leader, _ward })
     }
 
     /// Hands `input` over, and waits for the end and all that was written. The end comes sooner when the context says stop.

@@ -22,6 +22,7 @@ mod mistake;
 mod parse;
 mod section;
 mod url;
+mod warden;
 
 use std::fmt;
 use std::path::Path;
