@@ -1,6 +1,6 @@
 //! What must hold at every moment, each predicate by its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_shared::store::{Keys, PartitionKeys};
 
@@ -16,6 +16,7 @@ pub fn violations(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         found.extend(world.each_indexed_job_exists());
         found.extend(world.counters_equal_what_is_there());
         found.extend(world.live_runs_are_not_terminal());
+        found.extend(world.lists_for_people_say_what_the_indexes_say());
         found.extend(world.each_job_has_an_envelope());
     }
     found
@@ -144,6 +145,23 @@ impl<'a> World<'a> {
         found
     }
 
+    /// The dead letters of each queue are those of all queues; what waits in any line is in the list of what waits.
+    fn lists_for_people_say_what_the_indexes_say(&self) -> Vec<String> {
+        let root = self.keys.root();
+        let members = |prefix: &str| -> BTreeSet<String> {
+            let named = self.snapshot.0.iter().filter(|(key, _)| key.starts_with(&format!("{root}{prefix}")));
+            let ids = named.flat_map(|(_, held)| match held {
+                Held::Scores(members) => members.keys().cloned().collect(),
+                Held::List(items) => items.clone(),
+                _ => Vec::new(),
+            });
+            ids.collect()
+        };
+        let pairs = [("dead:", "ended:dead"), ("wait:", "waiting")];
+        let differ = pairs.into_iter().filter(|(listed, index)| members(listed) != members(index));
+        differ.map(|(listed, index)| format!("{listed} and {index} do not have the same members")).collect()
+    }
+
     fn each_job_has_an_envelope(&self) -> Vec<String> {
         let missing = |id: &&String| !self.snapshot.0.contains_key(&format!("{}env:{id}", self.keys.root()));
         self.jobs.keys().filter(missing).map(|id| format!("job {id} has no envelope")).collect()
@@ -151,7 +169,7 @@ impl<'a> World<'a> {
 }
 
 fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 28] = [
+    const INSIDE: [&str; 30] = [
         "job:",
         "env:",
         "out:",
@@ -164,11 +182,13 @@ fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         "parked",
         "leases",
         "ended:",
+        "dead:",
         "claim:",
         "cron:",
         "crons",
         "live:",
         "wait:",
+        "waiting",
         "ledger:",
         "fence",
         "reaper",

@@ -17,9 +17,6 @@ pub struct DeadLetters {
     pub total: u64,
 }
 
-/// How many ids are looked through at once.
-const PAGE: usize = 500;
-
 impl Store {
     /// Lists dead letters, newest first: those of one queue, or all.
     ///
@@ -32,42 +29,33 @@ impl Store {
         offset: usize,
         most: usize,
     ) -> Result<DeadLetters, StoreError> {
-        let mut ids = Vec::new();
-        for partition in self.partitions() {
+        let home = queue.map(|queue| self.keys().partition_of(queue));
+        let partitions: Vec<Partition> = home.map_or_else(|| self.partitions().collect(), |home| vec![home]);
+        // Where one index has all of them it is entered at the offset; several must be merged from their beginnings.
+        let (from, skipped) = if partitions.len() == 1 { (offset, 0) } else { (0, offset) };
+        let until = offset.saturating_add(most);
+        let (mut total, mut ids) = (0, Vec::new());
+        for partition in partitions {
             let keys = self.key(partition);
-            let index = keys.ended("dead");
-            for from in (0..).step_by(PAGE) {
-                let page = redis::cmd("ZRANGE")
-                    .arg(&index)
-                    .arg(from)
-                    .arg(from + PAGE - 1)
-                    .arg("REV")
-                    .arg("WITHSCORES")
-                    .to_owned();
-                let page = scored(self.send(&page).await?)?;
-                let full = page.len() == PAGE;
-                for (id, died_ms) in page {
-                    if self.is_of(&keys.job(id), queue).await? {
-                        ids.push((died_ms, id));
-                    }
-                }
-                if !full {
-                    break;
-                }
+            let index = queue.map_or_else(|| keys.ended("dead"), |queue| keys.dead(queue));
+            total += Reply::new("dead letters", Value::Array(vec![self.send(redis::cmd("ZCARD").arg(&index)).await?]))?
+                .int(0)?
+                .unsigned_abs();
+            if from < until {
+                ids.extend(self.newest(&index, from, until).await?);
             }
         }
         ids.sort_by(|a, b| b.cmp(a));
-        let mut jobs = Vec::new();
-        for (_, id) in ids.iter().skip(offset).take(most) {
-            jobs.extend(self.job(*id).await?);
-        }
-        Ok(DeadLetters { jobs, total: u64::try_from(ids.len()).unwrap_or(u64::MAX) })
+        let ids: Vec<JobId> = ids.into_iter().skip(skipped).take(most).map(|(_, id)| id).collect();
+        Ok(DeadLetters { jobs: self.jobs(&ids).await?.into_iter().flatten().collect(), total })
     }
 
-    async fn is_of(&self, job: &str, queue: Option<&QueueName>) -> Result<bool, StoreError> {
-        let Some(queue) = queue else { return Ok(true) };
-        let found = self.send(redis::cmd("HGET").arg(job).arg("queue")).await?;
-        Ok(found == Value::BulkString(queue.as_str().as_bytes().to_vec()))
+    /// The places `from..until` of an index, newest first.
+    async fn newest(&self, index: &str, from: usize, until: usize) -> Result<Vec<(i64, JobId)>, StoreError> {
+        let place = |place: usize| i64::try_from(place).unwrap_or(i64::MAX);
+        let mut range = redis::cmd("ZRANGE");
+        range.arg(index).arg(place(from)).arg(place(until) - 1).arg("REV").arg("WITHSCORES");
+        Ok(scored(self.send(&range).await?)?.into_iter().map(|(id, died_ms)| (died_ms, id)).collect())
     }
 
     /// Makes a dead letter available again, as if it had never been tried; false when there is none of this id.

@@ -35,8 +35,8 @@ const SCANNED_MAX: usize = 10_000;
 const SCANNED_AT_ONCE: usize = 500;
 
 impl Store {
-    /// Lists jobs, at most `most`. Waiting jobs come in the order in which they will be claimed, ended ones newest first.
-    /// Runs that wait behind another run of their entry are not among them.
+    /// Lists jobs, at most `most`. Available jobs come in the order in which they will be claimed, then runs that wait behind
+    /// others of their entry; ended jobs come newest first.
     ///
     /// # Errors
     ///

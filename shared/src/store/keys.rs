@@ -23,11 +23,13 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("PARKED", PARKED),
     ("LEASES", LEASES),
     ("ENDED", ENDED),
+    ("DEAD", DEAD),
     ("CLAIM", CLAIM),
     ("CRON", CRON),
     ("CRONS", CRONS),
     ("LIVE", LIVE),
     ("WAIT", WAIT),
+    ("WAITING", WAITING),
     ("LEDGER", LEDGER),
     ("FLOW", FLOW),
     ("FLOWS", FLOWS),
@@ -53,11 +55,13 @@ const DUE: &str = "due";
 const PARKED: &str = "parked";
 const LEASES: &str = "leases";
 const ENDED: &str = "ended:";
+const DEAD: &str = "dead:";
 const CLAIM: &str = "claim:";
 const CRON: &str = "cron:";
 const CRONS: &str = "crons";
 const LIVE: &str = "live:";
 const WAIT: &str = "wait:";
+const WAITING: &str = "waiting";
 const LEDGER: &str = "ledger:";
 const FLOW: &str = "flow:";
 const FLOWS: &str = "flows";
@@ -319,6 +323,12 @@ impl PartitionKeys {
         self.named(ENDED, how)
     }
 
+    /// The dead letters of a queue: zset by time of the end in milliseconds. All of them are in `ended:dead` too.
+    #[must_use]
+    pub fn dead(&self, queue: &QueueName) -> String {
+        self.named(DEAD, queue)
+    }
+
     /// The ids that one claim request was given, for when its reply was lost.
     #[must_use]
     pub fn claim(&self, request: &str) -> String {
@@ -347,6 +357,12 @@ impl PartitionKeys {
     #[must_use]
     pub fn wait(&self, name: &CronName) -> String {
         self.named(WAIT, name)
+    }
+
+    /// The runs of all entries that wait for their predecessors: zset by time in, in milliseconds.
+    #[must_use]
+    pub fn waiting(&self) -> String {
+        self.single(WAITING)
     }
 
     /// The decisions of an entry and the ends of its runs: stream.

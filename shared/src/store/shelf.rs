@@ -33,6 +33,7 @@ pub(super) struct Shelf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Ready,
+    Waiting,
     Due,
     Parked,
     Leases,
@@ -43,8 +44,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Ready,
+        Self::Waiting,
         Self::Due,
         Self::Parked,
         Self::Leases,
@@ -56,7 +58,7 @@ impl Kind {
 
     pub(super) const fn holds(self, state: JobState) -> bool {
         match state {
-            JobState::Available => matches!(self, Self::Ready),
+            JobState::Available => matches!(self, Self::Ready | Self::Waiting),
             JobState::Scheduled | JobState::Retryable => matches!(self, Self::Due),
             JobState::Pending => matches!(self, Self::Parked),
             JobState::Active => matches!(self, Self::Leases),
@@ -76,6 +78,7 @@ impl Shelf {
         match (self.kind, &self.queue) {
             (Kind::Ready, Some(queue)) => keys.ready(queue),
             (Kind::Ready, None) => keys.ready(&QueueName::default()),
+            (Kind::Waiting, _) => keys.waiting(),
             (Kind::Due, _) => keys.due(),
             (Kind::Parked, _) => keys.parked(),
             (Kind::Leases, _) => keys.leases(),

@@ -29,7 +29,12 @@ async fn dead_letters_are_listed_newest_first_and_page_by_page() {
     let cursor = page["next_cursor"].as_str().expect("more follow");
     let rest = api.get(&format!("/ojs/v1/dead-letter?limit=2&cursor={cursor}")).await.json();
     assert_eq!((&rest["count"], &rest["pagination"]["has_more"]), (&json!(1), &json!(false)));
-    assert_eq!(api.get("/ojs/v1/dead-letter?queue=a").await.json()["pagination"]["total"], 2);
+    for (offset, id) in [(0, &ids[1]), (1, &ids[0])] {
+        let of_a = api.get(&format!("/ojs/v1/dead-letter?queue=a&limit=1&offset={offset}")).await.json();
+        assert_eq!((&of_a["pagination"]["total"], &of_a["jobs"][0]["id"]), (&json!(2), &json!(id)));
+    }
+    let beyond = api.get("/ojs/v1/dead-letter?queue=a&offset=18446744073709551615").await.json();
+    assert_eq!((&beyond["jobs"], &beyond["pagination"]["total"]), (&json!([]), &json!(2)));
     assert_eq!(api.get("/ojs/v1/dead-letter?queue=&limit=5000").await.json()["pagination"]["limit"], 1000);
     assert_eq!(
         api.get(&format!("/ojs/v1/dead-letter/{}", ids[2])).await.json()["job"]["id"].as_str(),

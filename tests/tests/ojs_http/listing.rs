@@ -108,6 +108,28 @@ async fn waiting_jobs_are_listed_in_the_order_in_which_they_will_run() {
 }
 
 #[tokio::test]
+async fn runs_that_wait_for_their_predecessor_are_listed_behind_what_can_be_claimed() {
+    let api = Api::start().await;
+    let entry = json!({"name": "e", "cron": "0 0 1 1 *", "type": "echo", "options": {"queue": "q"},
+        "overlap_policy": "enqueue"});
+    assert_eq!(api.post("/ojs/v1/cron", &entry).await.status, 201);
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let run = api.post("/ojs/v1/cron/e/trigger", &json!({})).await.json();
+        runs.push(run["job_id"].as_str().expect("an id").to_owned());
+    }
+    for query in ["&state=available", "&queue=q", ""] {
+        assert_eq!(listed(&api, query, 1).await, runs, "{query}");
+    }
+    assert_eq!(listed(&api, "&queue=other", 1).await, Vec::<String>::new());
+    // The cancelled first lets the second go; the third still waits.
+    api.delete(&format!("/ojs/v1/jobs/{}", runs[0])).await;
+    assert_eq!(listed(&api, "&state=available", 1).await, runs[1..]);
+    api.delete(&format!("/ojs/v1/jobs/{}", runs[2])).await;
+    assert_eq!(listed(&api, "&state=available", 1).await, runs[1..2]);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_list_is_named() {
     let api = Api::start().await;
     for (query, field) in [

@@ -51,6 +51,7 @@ function ENDS.dead(job, item, look)
   keep_error(job, item)
   set(job, 'state', 'discarded', 'dead', '1', 'ended', NOW)
   place(key(ENDED, 'dead'), job.id, NOW)
+  place(key(DEAD, job.queue), job.id, NOW)
   count(job.queue, 'discarded', 1)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, 'failed', item.summary)
@@ -80,6 +81,7 @@ local function end_attempt(item)
   check_indexes(job)
   if item.outcome ~= 'completed' then redis.call('LLEN', key(ERRORS, job.id)) end
   check('ZCARD', key(ENDED, item.outcome))
+  if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end
   local look = end_look(job)
   ENDS[item.outcome](job, item, look)
   return 'ok'

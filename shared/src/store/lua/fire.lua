@@ -21,6 +21,7 @@ redis.call('XLEN', key(EVENTS))
 check('ZCARD', key(CRONS))
 check('ZCARD', key(ENDED, 'cancelled'))
 check('ZCARD', key(EXPIRES))
+check('ZCARD', key(WAITING))
 
 local function refusal(item)
   local now = redis.call('HMGET', key(CRON, item.name), 'rev', 'next', 'runs', 'silent')
@@ -67,7 +68,7 @@ local function start(item)
   if job.expires then place(key(EXPIRES), job.id, job.expires) end
   redis.call('ZADD', key(LIVE, item.name), text(item.scheduled), job.id)
   if item.decision == 'behind' then
-    redis.call('RPUSH', key(WAIT, item.name), job.id)
+    wait_in_line(item.name, job.id)
   else
     place(key(READY, job.queue), job.id, ready_score(job))
     ring(job.queue, 1)
@@ -88,11 +89,11 @@ local NOW_WRITTEN = rfc3339(NOW_MS, true)
 local function apply(item)
   for _, id in ipairs(item.gone) do
     redis.call('ZREM', key(LIVE, item.name), id)
-    redis.call('LREM', key(WAIT, item.name), 1, id)
+    leave_line(item.name, id)
   end
   -- Nobody is let go by these ends: the new run takes the place of all of them.
   for _, job in ipairs(item.cancel) do
-    if job.waits then redis.call('LREM', key(WAIT, item.name), 1, job.id) end
+    if job.waits then leave_line(item.name, job.id) end
   end
   for _, job in ipairs(item.cancel) do
     local look = { run = { gone = {}, ledger = redis.call('XLEN', key(LEDGER, item.name)) > 0 } }

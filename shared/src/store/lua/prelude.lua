@@ -231,11 +231,24 @@ local function check_indexes(job)
   check('ZCARD', key(TIMEOUTS))
   check('HLEN', key(QUEUE, job.queue))
   check('LLEN', key(BELL, job.queue))
+  if job.dead then check('ZCARD', key(DEAD, job.queue)) end
   if job.cron then
+    check('ZCARD', key(WAITING))
     check('ZCARD', key(LIVE, job.cron))
     check('LLEN', key(WAIT, job.cron))
     check('XLEN', key(LEDGER, job.cron))
   end
+end
+
+-- Puts a run at the end of the line behind the live runs of its entry, and takes one out.
+local function wait_in_line(cron, id)
+  redis.call('RPUSH', key(WAIT, cron), id)
+  place(key(WAITING), id, NOW)
+end
+
+local function leave_line(cron, id)
+  redis.call('LREM', key(WAIT, cron), 1, id)
+  place(key(WAITING), id)
 end
 
 -- Takes a job out of the index of its state, and out of the lists of times that concern it only there.
@@ -243,7 +256,8 @@ local function leave(job)
   if job.expires then place(key(EXPIRES), job.id) end
   if job.timeout then place(key(TIMEOUTS), job.id) end
   local kind, index = index_of(job)
-  if kind == 'list' then redis.call('LREM', index, 1, job.id) else place(index, job.id) end
+  if kind == 'list' then leave_line(job.cron, job.id) else place(index, job.id) end
+  if job.dead then place(key(DEAD, job.queue), job.id) end
   count(job.queue, job.state, -1)
 end
 
@@ -311,18 +325,18 @@ end
 -- `summary`: a short text about the result or the error, or ''.
 local function run_ended(job, look, summary)
   if not look then return end
-  local live, wait = key(LIVE, job.cron), key(WAIT, job.cron)
+  local live = key(LIVE, job.cron)
   redis.call('ZREM', live, job.id)
   if look.ledger then
     redis.pcall('XADD', key(LEDGER, job.cron), '*', 'e', job.state, 'j', job.id, 'b', job.started or '', 'f', NOW,
       'n', job.attempt, 'o', summary)
   end
   for _, id in ipairs(look.gone) do
-    redis.call('LREM', wait, 1, id)
+    leave_line(job.cron, id)
     redis.call('ZREM', live, id)
   end
   if look.next then
-    redis.call('LREM', wait, 1, look.next.id)
+    leave_line(job.cron, look.next.id)
     redis.call('HDEL', key(JOB, look.next.id), 'waits')
     place(key(READY, look.next.queue), look.next.id, ready_score(look.next))
     ring(look.next.queue, 1)

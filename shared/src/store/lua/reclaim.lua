@@ -24,6 +24,7 @@ local function reclaim(item)
   check_indexes(job)
   redis.call('LLEN', key(ERRORS, job.id))
   redis.call('ZCARD', key(ENDED, item.outcome))
+  if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end
   local look = end_look(job)
   local number = string.match(job.lease, '^%d+')
   set(job, 'lease', number .. '-lost', 'crashes', 1 + tonumber(job.crashes or '0'))

@@ -23,7 +23,7 @@ unset(job, 'dead', 'failed', 'ended', 'started', 'delay', 'due', 'crashes', 'ret
 set(job, 'state', 'available', 'attempt', '0', 'seq', next_seq(job.queue), 'enqueued', NOW_MS)
 if behind then
   set(job, 'waits', '1')
-  redis.call('RPUSH', key(WAIT, job.cron), job.id)
+  wait_in_line(job.cron, job.id)
 else
   place(key(READY, job.queue), job.id, ready_score(job))
   ring(job.queue, 1)

@@ -7,12 +7,16 @@
 
 local index = key(ENDED, arg(1))
 local ids = aged(index, tonumber(arg(2)), tonumber(arg(3)), tonumber(arg(4)))
-local fingerprints = {}
-for i, id in ipairs(ids) do fingerprints[i] = redis.call('HGET', key(JOB, id), 'unique') end
+local jobs = {}
+for i, id in ipairs(ids) do
+  jobs[i] = redis.call('HMGET', key(JOB, id), 'unique', 'dead', 'queue')
+  if jobs[i][2] then redis.call('ZCARD', key(DEAD, jobs[i][3])) end
+end
 redis.call('ZCARD', key(EXPIRES))
 redis.call('ZCARD', key(TIMEOUTS))
 for i, id in ipairs(ids) do
   redis.call('ZREM', index, id)
-  forget(id, fingerprints[i])
+  if jobs[i][2] then redis.call('ZREM', key(DEAD, jobs[i][3]), id) end
+  forget(id, jobs[i][1])
 end
 return { NOW_MS, #ids }
