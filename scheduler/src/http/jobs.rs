@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::reply::{Answer, Reply, twice};
 
 /// The states that can be cancelled.
-const LIVE: &str = "scheduled, available, pending, active or retryable";
+pub(super) const LIVE: &str = "scheduled, available, pending, active or retryable";
 /// A reason is told in an event and kept in the ledger.
 const REASON_CHARS_MAX: usize = 500;
 

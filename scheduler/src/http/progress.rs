@@ -16,7 +16,7 @@ use super::ApiState;
 use super::acks::job_id;
 use super::body::{Json, object};
 use super::error::ApiError;
-use super::jobs::known;
+use super::jobs::{LIVE, known};
 use super::reply::{Answer, Reply};
 
 const MESSAGE_CHARS_MAX: usize = 500;
@@ -71,7 +71,7 @@ async fn keep(api: &ApiState, id: JobId, body: &Map<String, Value>) -> Answer {
             answer["ok"] = true.into();
             Ok(Reply::ok(answer))
         }
-        ChangeReply::Conflict(state) => Err(ClientError::Conflict { id, state, expected: "active" }.into()),
+        ChangeReply::Conflict(state) => Err(ClientError::Conflict { id, state, expected: LIVE }.into()),
         ChangeReply::Gone => Err(ApiError::no_job(&id.to_string())),
     }
 }

@@ -240,7 +240,7 @@ impl Store {
         Ok(ChangeReply::Gone)
     }
 
-    /// Keeps what the handler of an active job says of its progress: a JSON object, and its percentage.
+    /// Keeps what is said of the progress of a job that has not ended: a JSON object, and its percentage.
     ///
     /// # Errors
     ///

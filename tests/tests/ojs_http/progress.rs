@@ -4,7 +4,7 @@ use carillon_tests::wait::until_some;
 use serde_json::json;
 
 use crate::client::{Api, answer};
-use crate::stage::fetched;
+use crate::stage::{ack, fetched};
 
 #[tokio::test]
 async fn a_handler_says_how_far_it_is_and_everybody_can_see() {
@@ -32,6 +32,19 @@ async fn a_handler_says_how_far_it_is_and_everybody_can_see() {
         (&told["data"]["progress_percent"], &told["data"]["progress_message"]),
         (&json!(25), &json!("a quarter"))
     );
+}
+
+#[tokio::test]
+async fn progress_is_taken_in_every_live_state_and_refused_once_the_job_has_ended() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": []})).await;
+    let path = format!("/ojs/v1/jobs/{id}/progress");
+    let put = async || answer(api.request("PUT", &path).json(&json!({"progress": 0.5}))).await;
+    assert_eq!(put().await.status, 200, "nobody has it in hand yet");
+    fetched(&api, "w").await;
+    assert_eq!(put().await.status, 200);
+    ack(&api, &json!({"job_id": id})).await;
+    put().await.refused(409, "conflict", None);
 }
 
 #[tokio::test]

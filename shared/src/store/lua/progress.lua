@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Keeps what a handler says of its progress. KEYS events, progress, job. ARGV 1 id, 2 progress (JSON), 3 percent, 4 message
--- (JSON string) or "". Pre the job is active. Reply {"ok", now} | {"conflict", now, state} | {"gone", now}.
+-- Keeps what is said of the progress of a job. KEYS events, progress, job. ARGV 1 id, 2 progress (JSON), 3 percent, 4 message
+-- (JSON string) or "". Pre the job has not ended. Reply {"ok", now} | {"conflict", now, state} | {"gone", now}.
 
 local job = job_read(arg(1))
 if not job then return { 'gone', NOW_MS } end
-if job.state ~= 'active' then return { 'conflict', NOW_MS, job.state } end
+if TERMINAL[job.state] then return { 'conflict', NOW_MS, job.state } end
 redis.call('GET', key(PROGRESS, job.id))
 redis.call('SET', key(PROGRESS, job.id), arg(2))
 tell('job.progress', 'workers', job.id, job_data(job) .. ',"worker_id":' .. cjson.encode(job.worker or ANONYMOUS)
