@@ -173,3 +173,19 @@ async fn steps_that_expire_together_end_their_workflow() {
     .await;
     assert_eq!(types(&fetch(&store).await), ["c"]);
 }
+
+#[tokio::test]
+async fn a_step_that_had_expired_before_its_workflow_began_ends_it() {
+    let store = store().await;
+    let late = json!({"type": "a", "options": {"expires_at": "2001-01-01T00:00:00Z"}});
+    let callbacks = json!({"on_complete": {"type": "c"}});
+    let flow = begin(&store, json!({"type": "batch", "jobs": [late, {"type": "b"}], "callbacks": callbacks})).await;
+    assert_eq!(state(&store, &flow).await.0, "running");
+    let chain = begin(&store, json!({"type": "chain", "steps": [late, {"type": "d"}]})).await;
+    assert_eq!(state(&store, &chain).await, ("failed".to_owned(), 0, 1, words(&["failed", "cancelled"])));
+    let claimed = fetch(&store).await;
+    assert_eq!(types(&claimed), ["b"]);
+    complete(&store, &claimed[0], json!(1)).await;
+    assert_eq!(state(&store, &flow).await.0, "failed");
+    assert_eq!(types(&fetch(&store).await), ["c"]);
+}

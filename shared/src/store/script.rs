@@ -76,7 +76,7 @@ scripts! {
     revive: partition(),
     bury: partition(),
     queue_set: partition(),
-    flow_create: partition(LIFE, INTAKE),
+    flow_create: partition(FLOWS, LIFE, INTAKE),
     flow_cancel: partition(),
     cron_due: partition(ENTRY),
     cron_look: partition(ENTRY),
