@@ -22,7 +22,7 @@ local function flow_look(job)
     end
   end
   redis.call('ZCARD', key(PARKED))
-  redis.call('ZCARD', key(FLOWS))
+  check('ZCARD', key(FLOWS))
   redis.call('ZCARD', key(ENDED, 'cancelled'))
   return flow
 end
@@ -61,7 +61,7 @@ local function flow_close(flow)
   local failed = tonumber(flow.failed) > 0
   flow_put(flow, 'state', failed and 'failed' or 'completed')
   flow_put(flow, 'ended', NOW_MS)
-  redis.call('ZADD', key(FLOWS), NOW_MS, flow.id)
+  place(key(FLOWS), flow.id, NOW)
   for _, i in ipairs(flow.callbacks) do
     local kind = flow['c:' .. i]
     local runs = kind == 'complete' or kind == (failed and 'failure' or 'success')

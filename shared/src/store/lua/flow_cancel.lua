@@ -18,6 +18,6 @@ for i = 0, tonumber(flow.steps) - 1 do
 end
 if flow.state == 'running' then
   redis.call('HSET', key(FLOW, arg(1)), 'state', 'cancelled', 'ended', NOW_MS)
-  redis.call('ZADD', key(FLOWS), NOW_MS, arg(1))
+  redis.call('ZADD', key(FLOWS), NOW, arg(1))
 end
 return reply
