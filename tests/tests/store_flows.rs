@@ -5,11 +5,11 @@ use std::time::Duration;
 use carillon_shared::client::Client;
 use carillon_shared::id::Partition;
 use carillon_shared::job::{Failure, Verdict};
-use carillon_shared::store::{AttemptEnd, Claimed, EndReply, Ending, Flow, FlowCancel, Store};
+use carillon_shared::store::{AttemptEnd, Claimed, EndReply, Ending, EventCursor, Flow, FlowCancel, Store};
 use carillon_tests::invariants::assert_all_hold;
-use carillon_tests::redis::shared;
+use carillon_tests::redis::{Server, shared};
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim, store};
+use carillon_tests::store::{claim, options, store};
 use carillon_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ async fn a_cancelled_workflow_lets_no_step_go() {
 async fn a_step_that_was_cancelled_while_it_waited_is_never_let_go() {
     let store = store().await;
     let flow = begin(&store, json!({"type": "chain", "steps": [{"type": "a"}, {"type": "b"}, {"type": "c"}]})).await;
-    store.cancel(flow.steps[1].job_id, "test", "").await.expect("Redis is there");
+    store.cancel(flow.steps[1].job_id().expect("a job"), "test", "").await.expect("Redis is there");
     complete(&store, &fetch(&store).await[0], json!(1)).await;
     assert!(fetch(&store).await.is_empty());
     assert_eq!(
@@ -188,4 +188,140 @@ async fn a_step_that_had_expired_before_its_workflow_began_ends_it() {
     complete(&store, &claimed[0], json!(1)).await;
     assert_eq!(state(&store, &flow).await.0, "failed");
     assert_eq!(types(&fetch(&store).await), ["c"]);
+}
+
+/// Claims what there is, which must be of these types.
+async fn claimed(store: &Store, expected: &[&str]) -> Vec<Claimed> {
+    let claimed = fetch(store).await;
+    assert_eq!(types(&claimed), expected);
+    claimed
+}
+
+/// A group within a chain within a batch within a chain.
+fn deep() -> Value {
+    let inner = json!({"type": "group", "jobs": [{"type": "d.one"}, {"type": "d.two"}]});
+    let middle = json!({"type": "chain", "id": "middle", "steps": [{"type": "c.first"}, inner, {"type": "c.last"}]});
+    let outer = json!({"type": "batch", "jobs": [{"type": "b.alone"}, middle],
+        "callbacks": {"on_complete": {"type": "b.done"}, "on_success": {"type": "b.good"}, "on_failure": {"type": "b.bad"}}});
+    json!({"type": "chain", "name": "deep", "steps": [{"type": "a.first"}, outer, {"type": "a.last"}]})
+}
+
+#[tokio::test]
+async fn workflows_within_workflows_begin_and_end_as_steps_of_them() {
+    let store = store().await;
+    let flow = begin(&store, deep()).await;
+    complete(&store, &claimed(&store, &["a.first"]).await[0], json!("A")).await;
+    let both = claimed(&store, &["b.alone", "c.first"]).await;
+    assert_eq!(both.iter().map(|one| one.job.parent_results.clone()).collect::<Vec<_>>(), [[json!("A")], [json!("A")]]);
+    complete(&store, &both[0], json!("alone")).await;
+    complete(&store, &both[1], json!("C")).await;
+    let inner = claimed(&store, &["d.one", "d.two"]).await;
+    complete(&store, &inner[1], json!(2)).await;
+    complete(&store, &inner[0], json!(1)).await;
+    let last = claimed(&store, &["c.last"]).await;
+    assert_eq!(last[0].job.parent_results, [json!(1), json!(2)], "what the group ended with, in its order");
+    complete(&store, &last[0], json!("L")).await;
+    // The batch ends with its members; the step after it does not wait for its callbacks.
+    let after = claimed(&store, &["b.done", "b.good", "a.last"]).await;
+    for one in &after {
+        assert_eq!(one.job.parent_results, [json!("alone"), json!("L")]);
+        complete(&store, one, json!(null)).await;
+    }
+    let (state, done, failed, _) = state(&store, &flow).await;
+    assert_eq!((state.as_str(), done, failed), ("completed", 3, 0));
+}
+
+#[tokio::test]
+async fn a_failure_within_ends_each_workflow_around_it() {
+    let store = store().await;
+    let flow = begin(&store, deep()).await;
+    complete(&store, &claimed(&store, &["a.first"]).await[0], json!(1)).await;
+    let both = claimed(&store, &["b.alone", "c.first"]).await;
+    complete(&store, &both[0], json!(1)).await;
+    complete(&store, &both[1], json!(1)).await;
+    let inner = claimed(&store, &["d.one", "d.two"]).await;
+    fail(&store, &inner[0]).await;
+    assert_eq!(state(&store, &flow).await.0, "running", "a group ends when all of it has");
+    complete(&store, &inner[1], json!(2)).await;
+    let callbacks = claimed(&store, &["b.done", "b.bad"]).await;
+    let steps =
+        ["completed", "failed", "completed", "failed", "completed", "failed", "failed", "completed", "cancelled"];
+    let rest = ["enqueued", "cancelled", "enqueued", "cancelled"];
+    assert_eq!(state(&store, &flow).await, ("failed".to_owned(), 1, 1, words(&[&steps[..], &rest[..]].concat())));
+    complete(&store, &callbacks[0], json!(null)).await;
+    complete(&store, &callbacks[1], json!(null)).await;
+    assert!(fetch(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_callback_may_be_a_workflow() {
+    let store = store().await;
+    let callback = json!({"type": "chain", "steps": [{"type": "c.one"}, {"type": "c.two"}]});
+    begin(&store, json!({"type": "batch", "jobs": [{"type": "a"}], "callbacks": {"on_success": callback}})).await;
+    complete(&store, &claimed(&store, &["a"]).await[0], json!(1)).await;
+    complete(&store, &claimed(&store, &["c.one"]).await[0], json!(2)).await;
+    let last = claimed(&store, &["c.two"]).await;
+    assert_eq!(last[0].job.parent_results, [json!(2)]);
+}
+
+#[tokio::test]
+async fn a_cancel_reaches_every_level() {
+    let store = store().await;
+    let flow = begin(&store, deep()).await;
+    complete(&store, &claimed(&store, &["a.first"]).await[0], json!(1)).await;
+    let both = claimed(&store, &["b.alone", "c.first"]).await;
+    let cancelled = store.cancel_flow(flow.id, "test").await.expect("Redis is there");
+    // All but the one that had ended: members and callbacks.
+    assert!(matches!(&cancelled, FlowCancel::Cancelled(jobs) if jobs.len() == 9), "{cancelled:?}");
+    let end = AttemptEnd { held: both[1].held.clone(), ending: Ending::Completed { result: None } };
+    assert_eq!(store.end(&[end]).await.expect("Redis is there"), [EndReply::Cancelled]);
+    assert!(fetch(&store).await.is_empty());
+    let (word, .., steps) = state(&store, &flow).await;
+    assert_eq!((word.as_str(), steps[0].as_str()), ("cancelled", "completed"));
+    assert!(steps[1..].iter().all(|state| state == "cancelled"), "{steps:?}");
+}
+
+/// How many commands a server has carried out, those within scripts among them.
+async fn commands(server: &Server) -> u64 {
+    let mut connection = server.connection().await;
+    let text: String = redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await.expect("INFO");
+    let calls = text.lines().filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok());
+    calls.sum()
+}
+
+#[tokio::test]
+async fn the_end_of_a_step_costs_the_same_however_long_its_chain_is() {
+    let server = Server::start(&["--appendonly", "no"]);
+    let mut costs = Vec::new();
+    for length in [5, 1000] {
+        let store = Store::open(options(&server.url())).await.expect("Redis is there");
+        begin(&store, json!({"type": "chain", "steps": vec![json!({"type": "a"}); length]})).await;
+        let first = fetch(&store).await;
+        let before = commands(&server).await;
+        complete(&store, &first[0], json!(1)).await;
+        costs.push(commands(&server).await - before);
+    }
+    // A time that is nothing is not counted, which saves a command.
+    assert!(costs[1] <= costs[0] + 3, "{costs:?}");
+}
+
+#[tokio::test]
+async fn a_workflow_tells_what_became_of_its_steps() {
+    let store = store().await;
+    let flow =
+        begin(&store, json!({"type": "chain", "name": "c", "steps": [{"id": "x", "type": "a"}, {"type": "b"}]})).await;
+    fail(&store, &claimed(&store, &["a"]).await[0]).await;
+    let page = store.events(EventCursor::oldest(1), 100).await.expect("Redis is there");
+    let told = page.events.into_iter().filter(|(_, event)| event.subject == flow.id.to_string());
+    let told: Vec<(String, Value)> =
+        told.map(|(_, event)| (event.kind.clone(), Value::Object(event.members()))).collect();
+    let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["workflow.started", "workflow.step_completed", "workflow.failed"]);
+    assert_eq!((&told[0].1["total_steps"], &told[0].1["workflow_name"]), (&json!(2), &json!("c")));
+    let step = &told[1].1;
+    assert_eq!((&step["step_id"], &step["step_type"], &step["steps_remaining"]), (&json!("x"), &json!("a"), &json!(0)));
+    assert!(step["duration_ms"].is_u64());
+    let failed = &told[2].1;
+    assert_eq!((&failed["failed_step_id"], &failed["failed_step_type"]), (&json!("x"), &json!("a")));
+    assert!(failed["error"]["message"].as_str().is_some_and(|text| text.contains("no")), "{failed}");
 }

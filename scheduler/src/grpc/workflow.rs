@@ -75,30 +75,43 @@ async fn found(api: &GrpcState, id: JobId) -> Result<Flow, RpcError> {
 }
 
 async fn message(api: &GrpcState, flow: &Flow) -> Result<proto::Workflow, RpcError> {
-    let begun: Vec<JobId> = flow.steps.iter().filter(|step| step.state == "enqueued").map(|step| step.job_id).collect();
-    let jobs = api.store().jobs(&begun).await?;
+    let begun = flow.steps.iter().filter(|step| step.state == "enqueued").filter_map(FlowStep::job_id);
+    let jobs = api.store().jobs(&begun.collect::<Vec<_>>()).await?;
     let states: HashMap<JobId, JobState> = jobs.iter().flatten().map(|job| (job.record.id, job.record.state)).collect();
     Ok(proto::Workflow {
         id: flow.id.to_string(),
         name: flow.name.clone(),
         state: state(&flow.state).into(),
-        steps: flow.steps.iter().map(|step| status(step, states.get(&step.job_id).copied())).collect(),
+        steps: flow.steps.iter().map(|step| status(flow, step, &states)).collect(),
         created_at: Some(time::message(flow.created_at)),
         completed_at: flow.ended_at.map(time::message),
     })
 }
 
-fn status(step: &FlowStep, job: Option<JobState>) -> proto::WorkflowStepStatus {
-    let text = |name: &str| step.outline.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+/// The message knows no workflows within others: their steps stand in one row with it, named by their path.
+fn status(flow: &Flow, step: &FlowStep, jobs: &HashMap<JobId, JobState>) -> proto::WorkflowStepStatus {
     let depends_on = step.outline.get("depends_on").and_then(Value::as_array);
+    let outer = step.within().and_then(|place| flow.steps.get(place)).map(|outer| path(flow, outer));
+    let beside = |name: &str| outer.as_ref().map_or_else(|| name.to_owned(), |outer| format!("{outer}/{name}"));
+    let job = step.job_id().map_or(Some(JobState::Active), |id| jobs.get(&id).copied());
     let state = step_state(&step.state, job);
+    let job_id = step.job_id().filter(|_| state != WorkflowStepState::Waiting);
     proto::WorkflowStepStatus {
-        id: text("id"),
-        r#type: text("type"),
+        id: beside(text(step, "id")),
+        r#type: text(step, "type").to_owned(),
         state: state.into(),
-        job_id: if state == WorkflowStepState::Waiting { String::new() } else { step.job_id.to_string() },
-        depends_on: depends_on.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        job_id: job_id.map(|id| id.to_string()).unwrap_or_default(),
+        depends_on: depends_on.into_iter().flatten().filter_map(Value::as_str).map(beside).collect(),
     }
+}
+
+fn text<'a>(step: &'a FlowStep, name: &str) -> &'a str {
+    step.outline.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn path(flow: &Flow, step: &FlowStep) -> String {
+    let outer = step.within().and_then(|place| flow.steps.get(place));
+    outer.map_or_else(|| text(step, "id").to_owned(), |outer| format!("{}/{}", path(flow, outer), text(step, "id")))
 }
 
 fn state(word: &str) -> WorkflowState {

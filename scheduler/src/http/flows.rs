@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use carillon_shared::id::JobId;
 use carillon_shared::job::{Job, JobState};
-use carillon_shared::store::{Flow, FlowCancel, FlowStep};
+use carillon_shared::store::{Flow, FlowCancel, FlowStep, FlowWork};
 use serde_json::{Map, Value, json};
 
 use super::ApiState;
@@ -54,15 +54,14 @@ async fn found(api: &ApiState, id: JobId) -> Result<Flow, ApiError> {
 }
 
 async fn shown(api: &ApiState, flow: &Flow) -> Result<Map<String, Value>, ApiError> {
-    let begun: Vec<JobId> = flow.steps.iter().filter(|step| step.state != "waiting").map(|step| step.job_id).collect();
-    let jobs = api.store().jobs(&begun).await?;
+    let begun = flow.steps.iter().filter(|step| step.state != "waiting").filter_map(FlowStep::job_id);
+    let jobs = api.store().jobs(&begun.collect::<Vec<_>>()).await?;
     let jobs: HashMap<JobId, Job> = jobs.into_iter().flatten().map(|job| (job.record.id, job)).collect();
     Ok(wire(flow, &jobs))
 }
 
 fn wire(flow: &Flow, jobs: &HashMap<JobId, Job>) -> Map<String, Value> {
-    let members = flow.steps.iter().filter(|step| !step.is_callback).count();
-    let steps: Vec<Value> = flow.steps.iter().map(|step| wire_step(step, jobs.get(&step.job_id))).collect();
+    let members = members(flow, None);
     let value = json!({
         "id": flow.id,
         "type": flow.kind,
@@ -75,7 +74,7 @@ fn wire(flow: &Flow, jobs: &HashMap<JobId, Job>) -> Map<String, Value> {
         "job_count": members,
         "completed_count": flow.done,
         "failed_count": flow.failed,
-        "steps": steps,
+        "steps": wire_steps(flow, None, jobs),
         "metadata": {
             "created_at": flow.created_at,
             "job_count": members,
@@ -85,6 +84,7 @@ fn wire(flow: &Flow, jobs: &HashMap<JobId, Job>) -> Map<String, Value> {
         "created_at": flow.created_at,
     });
     let Value::Object(mut map) = value else { return Map::new() };
+    put_callbacks(&mut map, flow, None, jobs);
     if let Some(ended_at) = flow.ended_at {
         let name = if flow.state == "cancelled" { "cancelled_at" } else { "completed_at" };
         map.insert(name.to_owned(), ended_at.to_string().into());
@@ -92,13 +92,46 @@ fn wire(flow: &Flow, jobs: &HashMap<JobId, Job>) -> Map<String, Value> {
     map
 }
 
-fn wire_step(step: &FlowStep, job: Option<&Job>) -> Value {
+/// How many members a workflow has, or one within it: callbacks are none.
+fn members(flow: &Flow, within: Option<usize>) -> usize {
+    flow.steps.iter().filter(|step| step.within() == within && step.callback.is_none()).count()
+}
+
+/// The steps that stand within a step, or at the top.
+fn wire_steps(flow: &Flow, within: Option<usize>, jobs: &HashMap<JobId, Job>) -> Vec<Value> {
+    let here = flow.steps.iter().enumerate().filter(|(_, step)| step.within() == within);
+    here.map(|(place, step)| wire_step(flow, place, step, jobs)).collect()
+}
+
+/// The callbacks under the names by which they were described.
+fn put_callbacks(map: &mut Map<String, Value>, flow: &Flow, within: Option<usize>, jobs: &HashMap<JobId, Job>) {
+    let mut callbacks = Map::new();
+    for (place, step) in flow.steps.iter().enumerate().filter(|(_, step)| step.within() == within) {
+        if let Some(word) = &step.callback {
+            callbacks.insert(format!("on_{word}"), wire_step(flow, place, step, jobs));
+        }
+    }
+    if !callbacks.is_empty() {
+        map.insert("callbacks".to_owned(), callbacks.into());
+    }
+}
+
+fn wire_step(flow: &Flow, place: usize, step: &FlowStep, jobs: &HashMap<JobId, Job>) -> Value {
     let mut map = step.outline.as_object().cloned().unwrap_or_default();
+    map.remove("within");
+    let job = step.job_id().and_then(|id| jobs.get(&id));
     map.insert("state".to_owned(), step_state(step, job).into());
-    let is_begun = step.state != "waiting";
-    map.insert("job_id".to_owned(), if is_begun { step.job_id.to_string().into() } else { Value::Null });
-    if step.is_callback {
+    let job_id = step.job_id().filter(|_| step.state != "waiting").map(|id| id.to_string());
+    map.insert("job_id".to_owned(), job_id.into());
+    if step.callback.is_some() {
         map.insert("callback".to_owned(), true.into());
+    }
+    if let FlowWork::Flow { done, failed } = step.work {
+        map.insert("steps_total".to_owned(), members(flow, Some(place)).into());
+        map.insert("steps_completed".to_owned(), done.into());
+        map.insert("failed_count".to_owned(), failed.into());
+        map.insert("steps".to_owned(), wire_steps(flow, Some(place), jobs).into());
+        put_callbacks(&mut map, flow, Some(place), jobs);
     }
     if let Some(job) = job {
         let json = job.to_json();
@@ -119,6 +152,8 @@ fn step_state(step: &FlowStep, job: Option<&Job>) -> &'static str {
         ("failed", _) | ("enqueued", Some(JobState::Discarded)) => "failed",
         ("cancelled", _) => "cancelled",
         (_, Some(state)) => state.as_str(),
+        // A workflow within this one has no job: it runs.
+        (_, None) if step.job_id().is_none() => "active",
         (_, None) => "available",
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Client, ClientError};
-use crate::flow::Plan;
+use crate::flow::{Plan, Step};
 use crate::id::JobId;
 use crate::job::Refusal;
 use crate::store::{Flow, StoreError};
@@ -17,8 +17,9 @@ impl Client {
     pub async fn begin_flow(&self, request: &Value) -> Result<Flow, ClientError> {
         let now = self.store.clock().now();
         let plan = Plan::read(request, now)?;
+        let envelopes = plan.steps.iter().filter_map(Step::envelope);
         let mut partitions: Vec<_> =
-            plan.steps.iter().map(|step| self.store.keys().partition_of(&step.envelope.queue)).collect();
+            envelopes.map(|envelope| self.store.keys().partition_of(&envelope.queue)).collect();
         partitions.dedup();
         let [partition] = partitions[..] else {
             let message = "the queues of one workflow must live in one partition: give all steps the same queue";

@@ -4,13 +4,19 @@
 //! - `{"type":"group"|"batch","jobs":[job…],"callbacks":{"on_complete":job,…}}`
 //! - `{"steps":[{"id","type","args","depends_on","options"}…]}`: a graph. Steps named `on-complete`, `on-success`,
 //!   `on-failure` (or with `options.callback_type`) that depend on all others are callbacks.
+//!
+//! Wherever a job may stand, a workflow may: an object with `steps` or `jobs` whose `type` is one of these, or absent.
 
 use serde_json::{Map, Value};
 
 use super::FlowKind;
-use super::plan::{Plan, Step, StepRole};
+use super::camel::snake_cased;
+use super::plan::{Plan, Step, StepRole, Work};
 use crate::clock::Timestamp;
 use crate::job::{Envelope, Fields, Refusal};
+
+/// A workflow stands within others at most so often.
+const LEVELS_MAX: usize = 10;
 
 impl Plan {
     /// Reads a workflow, and checks every job of it.
@@ -22,39 +28,174 @@ impl Plan {
         let Value::Object(map) = value else {
             return Err(Refusal::field("", "a workflow is a JSON object, such as {\"type\":\"chain\",\"steps\":[…]}"));
         };
-        let top = Fields::new(map, "");
-        let name = top.text("name")?.unwrap_or_default().to_owned();
-        let (kind, steps) = match top.text("type")? {
-            Some("chain") => (FlowKind::Chain, chain(&jobs(map, "steps", now)?)),
-            Some("group") => (FlowKind::Group, jobs(map, "jobs", now)?),
-            Some("batch") => (FlowKind::Batch, batch(&top, map, now)?),
-            Some("dag") | None => (FlowKind::Dag, graph(map, now)?),
-            Some(_) => return Err(top.refuse("type", "`chain`, `group`, `batch`, or nothing for a graph of steps")),
-        };
-        Self { kind, name, steps }.checked()
+        let mut reader = Reader { now, steps: Vec::new() };
+        let level = Level { map, path: String::new(), within: None, depth: 1 };
+        let kind = reader.read(&level)?;
+        let name = Fields::new(map, "").text("name")?.unwrap_or_default().to_owned();
+        Self { kind, name, steps: reader.steps }.checked()
     }
 }
 
-/// The jobs of an array, each with no dependency, named by its place.
-fn jobs(map: &Map<String, Value>, member: &str, now: Timestamp) -> Result<Vec<Step>, Refusal> {
-    let Some(Value::Array(items)) = map.get(member) else {
-        return Err(Refusal::field(member, format!("{member} must be an array of jobs")));
-    };
-    let word = if member == "steps" { "step" } else { "job" };
-    let read = |(place, item): (usize, &Value)| {
-        let path = format!("{member}[{place}]");
-        if item.get("steps").is_some() || item.get("jobs").is_some() {
-            return Err(Refusal::field(
-                path,
-                "a workflow within a workflow is not supported: describe it as a graph of steps",
-            ));
+/// A workflow, and where it stands.
+struct Level<'a> {
+    map: &'a Map<String, Value>,
+    path: String,
+    within: Option<usize>,
+    depth: usize,
+}
+
+/// Something that stands in a workflow where a job may stand.
+struct Item<'a> {
+    value: &'a Value,
+    path: String,
+    name: String,
+    role: StepRole,
+}
+
+struct Reader {
+    now: Timestamp,
+    steps: Vec<Step>,
+}
+
+impl Level<'_> {
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn items(&self, member: &str) -> Result<&[Value], Refusal> {
+        let path = self.path_of(member);
+        match self.map.get(member) {
+            Some(Value::Array(items)) if items.is_empty() => {
+                Err(Refusal::field(path, "a workflow has at least one step"))
+            }
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(Refusal::field(path.as_str(), format!("{path} must be an array of jobs"))),
         }
-        let envelope = job(item, now).map_err(|refusal| refusal.within(&path))?;
-        let named = item.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
-        let name = named.unwrap_or_else(|| format!("{word}-{place}"));
-        Ok(Step { name, envelope, depends_on: Vec::new(), role: StepRole::Member })
+    }
+}
+
+impl Reader {
+    fn read(&mut self, level: &Level<'_>) -> Result<FlowKind, Refusal> {
+        let fields = Fields::new(level.map, &level.path);
+        match fields.text("type")? {
+            Some("chain") => self.chain(level),
+            Some("group") => self.members(level, "jobs").map(|_| FlowKind::Group),
+            Some("batch") => self.batch(level),
+            Some("dag") | None => self.graph(level),
+            Some(_) => Err(fields.refuse("type", "`chain`, `group`, `batch`, or nothing for a graph of steps")),
+        }
+    }
+
+    /// The members of a workflow, none of which waits for another yet.
+    fn members(&mut self, level: &Level<'_>, member: &str) -> Result<Vec<usize>, Refusal> {
+        let word = if member == "steps" { "step" } else { "job" };
+        let read = |(place, value): (usize, &Value)| {
+            let named = value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+            let name = named.unwrap_or_else(|| format!("{word}-{place}"));
+            let path = level.path_of(&format!("{member}[{place}]"));
+            self.step(level, Item { value, path, name, role: StepRole::Member })
+        };
+        level.items(member)?.iter().enumerate().map(read).collect()
+    }
+
+    /// Reads a job or a workflow, and returns its place.
+    fn step(&mut self, level: &Level<'_>, item: Item<'_>) -> Result<usize, Refusal> {
+        let Item { value, path, name, role } = item;
+        let place = self.steps.len();
+        let step = |work| Step { name, work, within: level.within, depends_on: Vec::new(), role };
+        let Some(map) = flow_of(value) else {
+            let envelope = job(value, self.now).map_err(|refusal| refusal.within(&path))?;
+            self.steps.push(step(Work::Job(Box::new(envelope))));
+            return Ok(place);
+        };
+        if level.depth == LEVELS_MAX {
+            let message = format!("workflows stand within each other at most {LEVELS_MAX} deep");
+            return Err(Refusal::field(path, message));
+        }
+        // What it is for is known when its members are read.
+        self.steps.push(step(Work::Flow(FlowKind::Dag)));
+        let kind = self.read(&Level { map, path, within: Some(place), depth: level.depth + 1 })?;
+        self.steps[place].work = Work::Flow(kind);
+        Ok(place)
+    }
+
+    fn chain(&mut self, level: &Level<'_>) -> Result<FlowKind, Refusal> {
+        let places = self.members(level, "steps")?;
+        for pair in places.windows(2) {
+            self.steps[pair[1]].depends_on = vec![pair[0]];
+        }
+        Ok(FlowKind::Chain)
+    }
+
+    fn batch(&mut self, level: &Level<'_>) -> Result<FlowKind, Refusal> {
+        self.members(level, "jobs")?;
+        let fields = Fields::new(level.map, &level.path);
+        let none = Map::new();
+        let mut callbacks = Vec::new();
+        for (name, value) in fields.object("callbacks")?.unwrap_or(&none).iter().filter(|(_, item)| !item.is_null()) {
+            let path = level.path_of(&format!("callbacks.{name}"));
+            let role = callback(name).ok_or_else(|| {
+                Refusal::field(path.as_str(), "a callback is `on_complete`, `on_success` or `on_failure`")
+            })?;
+            callbacks.push(Item { value, path, name: name.clone(), role });
+        }
+        // In the order in which they are let go, whatever the order of the object's members.
+        callbacks.sort_by_key(|item| item.role != StepRole::OnComplete);
+        for item in callbacks {
+            self.step(level, item)?;
+        }
+        Ok(FlowKind::Batch)
+    }
+
+    fn graph(&mut self, level: &Level<'_>) -> Result<FlowKind, Refusal> {
+        let places = self.members(level, "steps")?;
+        let items = level.items("steps")?;
+        for (&place, (i, item)) in places.iter().zip(items.iter().enumerate()) {
+            let path = level.path_of(&format!("steps[{i}]"));
+            let names =
+                item.as_object().map(|item| Fields::new(item, &path).texts("depends_on")).transpose()?.flatten();
+            for name in names.unwrap_or_default() {
+                let other = places.iter().copied().find(|&other| self.steps[other].name == name).ok_or_else(|| {
+                    let path = format!("{path}.depends_on");
+                    Refusal::field(path.as_str(), format!("{path} names `{name}`, which is no step"))
+                })?;
+                if !self.steps[place].depends_on.contains(&other) {
+                    self.steps[place].depends_on.push(other);
+                }
+            }
+        }
+        self.mark_callbacks(&places, items);
+        Ok(FlowKind::Dag)
+    }
+
+    /// Steps that depend on all members and say by name or option that they are callbacks wait for the end, not for success.
+    fn mark_callbacks(&mut self, places: &[usize], items: &[Value]) {
+        let said = |(&place, item): (&usize, &Value)| {
+            let option = item.pointer("/options/callback_type").and_then(Value::as_str);
+            option.and_then(callback).or_else(|| callback(&self.steps[place].name)).map(|role| (place, role))
+        };
+        let roles: Vec<(usize, StepRole)> = places.iter().zip(items).filter_map(said).collect();
+        let members = places.len() - roles.len();
+        for (place, role) in &roles {
+            let is_member = |other: &&usize| !roles.iter().any(|(place, _)| place == *other);
+            let step = &mut self.steps[*place];
+            if members > 0 && step.depends_on.iter().filter(is_member).count() == members {
+                step.role = *role;
+                step.depends_on.clear();
+            }
+        }
+    }
+}
+
+/// The workflow that stands where a job may stand.
+fn flow_of(value: &Value) -> Option<&Map<String, Value>> {
+    let map = value.as_object()?;
+    let has_steps = ["steps", "jobs"].iter().any(|name| map.get(*name).is_some_and(Value::is_array));
+    let is_kind = match map.get("type") {
+        None | Some(Value::Null) => true,
+        Some(kind) => kind.as_str().is_some_and(|kind| ["chain", "group", "batch", "dag"].contains(&kind)),
     };
-    items.iter().enumerate().map(read).collect()
+    (has_steps && is_kind).then_some(map)
 }
 
 /// The job of a step: its `id` names the step, not the job, and `args` may be left out.
@@ -65,6 +206,9 @@ fn job(item: &Value, now: Timestamp) -> Result<Envelope, Refusal> {
         map.remove(name);
     }
     map.entry("args").or_insert_with(|| Value::Array(Vec::new()));
+    if let Some(Value::Object(options)) = map.get("options") {
+        map.insert("options".to_owned(), snake_cased(options).into());
+    }
     let envelope = Envelope::read(&Value::Object(map), now)?;
     if envelope.pending || envelope.scheduled_at.is_some() || envelope.unique.is_some() {
         let message =
@@ -72,72 +216,6 @@ fn job(item: &Value, now: Timestamp) -> Result<Envelope, Refusal> {
         return Err(Refusal::field("options", message));
     }
     Ok(envelope)
-}
-
-fn chain(steps: &[Step]) -> Vec<Step> {
-    let follow =
-        |(place, step): (usize, &Step)| Step { depends_on: place.checked_sub(1).into_iter().collect(), ..step.clone() };
-    steps.iter().enumerate().map(follow).collect()
-}
-
-fn batch(top: &Fields<'_>, map: &Map<String, Value>, now: Timestamp) -> Result<Vec<Step>, Refusal> {
-    let mut steps = jobs(map, "jobs", now)?;
-    let Some(callbacks) = top.object("callbacks")? else { return Ok(steps) };
-    for (name, item) in callbacks.iter().filter(|(_, item)| !item.is_null()) {
-        let path = format!("callbacks.{name}");
-        let role = callback(name).ok_or_else(|| {
-            Refusal::field(path.as_str(), "a callback is `on_complete`, `on_success` or `on_failure`")
-        })?;
-        let envelope = job(item, now).map_err(|refusal| refusal.within(&path))?;
-        steps.push(Step { name: name.clone(), envelope, depends_on: Vec::new(), role });
-    }
-    // In the order in which they are let go, whatever the order of the object's members.
-    steps.sort_by_key(|step| match step.role {
-        StepRole::Member => 0,
-        StepRole::OnComplete => 1,
-        StepRole::OnSuccess | StepRole::OnFailure => 2,
-    });
-    Ok(steps)
-}
-
-fn graph(map: &Map<String, Value>, now: Timestamp) -> Result<Vec<Step>, Refusal> {
-    let mut steps = jobs(map, "steps", now)?;
-    let items = map.get("steps").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for (place, item) in items.iter().enumerate() {
-        let path = format!("steps[{place}]");
-        let depends_on =
-            item.as_object().map(|item| Fields::new(item, &path).texts("depends_on")).transpose()?.flatten();
-        for name in depends_on.unwrap_or_default() {
-            let other = steps.iter().position(|step| step.name == name).ok_or_else(|| {
-                Refusal::field(
-                    format!("{path}.depends_on"),
-                    format!("{path}.depends_on names `{name}`, which is no step"),
-                )
-            })?;
-            if !steps[place].depends_on.contains(&other) {
-                steps[place].depends_on.push(other);
-            }
-        }
-    }
-    mark_callbacks(&mut steps, items);
-    Ok(steps)
-}
-
-/// Steps that depend on all members and say by name or option that they are callbacks wait for the end, not for success.
-fn mark_callbacks(steps: &mut [Step], items: &[Value]) {
-    let said = |place: usize| {
-        let option = items[place].pointer("/options/callback_type").and_then(Value::as_str);
-        option.and_then(callback).or_else(|| callback(&steps[place].name))
-    };
-    let roles: Vec<Option<StepRole>> = (0..steps.len()).map(said).collect();
-    let members = roles.iter().filter(|role| role.is_none()).count();
-    for (place, role) in roles.iter().enumerate() {
-        let on_all = steps[place].depends_on.iter().filter(|&&other| roles[other].is_none()).count() == members;
-        if let (Some(role), true) = (role, on_all && members > 0) {
-            steps[place].role = *role;
-            steps[place].depends_on.clear();
-        }
-    }
 }
 
 fn callback(name: &str) -> Option<StepRole> {
@@ -201,5 +279,62 @@ mod tests {
         ] {
             assert_eq!(read(&value).expect_err(field).field, field, "{value}");
         }
+    }
+
+    #[test]
+    fn workflows_stand_within_each_other_and_hand_their_last_results_on() {
+        let group = |name: &str| {
+            json!({"type": "group", "jobs": [{"type": "x"}, {"id": name, "type": "chain",
+            "steps": [{"type": "y"}, {"type": "z"}]}]})
+        };
+        let plan =
+            read(&json!({"type": "chain", "steps": [{"type": "a"}, group("in"), {"type": "b"}]})).expect("valid");
+        let paths: Vec<String> = (0..plan.steps.len()).map(|place| plan.path(place)).collect();
+        assert_eq!(
+            paths,
+            ["step-0", "step-1", "step-1/job-0", "step-1/in", "step-1/in/step-0", "step-1/in/step-1", "step-2"]
+        );
+        let waits: Vec<bool> = (0..plan.steps.len()).map(|place| plan.waits(place)).collect();
+        assert_eq!(waits, [false, true, true, true, true, true, true]);
+        // The members of the group are handed what came before it, and the step after it what its members ended with.
+        assert_eq!(plan.handed(), [vec![], vec![0], vec![0], vec![0], vec![0], vec![4], vec![2, 5]]);
+    }
+
+    #[test]
+    fn a_job_of_which_steps_are_data_is_no_workflow() {
+        let plan =
+            read(&json!({"type": "group", "jobs": [{"type": "recipe.cook", "steps": ["stir"]}]})).expect("valid");
+        assert_eq!(plan.steps.len(), 1);
+    }
+
+    #[test]
+    fn the_size_of_a_workflow_is_bounded_with_all_that_is_in_it() {
+        let deep = |levels: usize| {
+            (1..levels).fold(json!({"type": "a"}), |inner, _| json!({"type": "chain", "steps": [inner]}))
+        };
+        assert!(read(&deep(11)).is_ok());
+        assert!(read(&deep(12)).expect_err("too deep").message.contains("at most 10 deep"));
+        let jobs = |n: usize| json!({"type": "group", "jobs": vec![json!({"type": "a"}); n]});
+        assert!(read(&jobs(1000)).is_ok());
+        assert!(
+            read(&json!({"type": "group", "jobs": [jobs(600), jobs(600)]}))
+                .expect_err("too large")
+                .message
+                .contains("1000")
+        );
+        let handed = json!({"type": "chain", "steps": [jobs(400), jobs(400)]});
+        assert!(read(&handed).expect_err("too much is handed on").message.contains("20000 results"));
+    }
+
+    #[test]
+    fn a_mistake_within_is_named_with_its_path() {
+        let inner = json!({"type": "batch", "jobs": [{"args": []}]});
+        assert_eq!(
+            read(&json!({"type": "chain", "steps": [inner]})).expect_err("no type").field,
+            "steps[0].jobs[0].type"
+        );
+        let inner = json!({"steps": [{"id": "x", "type": "a", "depends_on": ["outer"]}]});
+        let outer = json!({"steps": [{"id": "outer", "type": "a"}, inner]});
+        assert_eq!(read(&outer).expect_err("not a sibling").field, "steps[1].steps[0].depends_on");
     }
 }

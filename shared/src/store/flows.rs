@@ -7,8 +7,8 @@ use super::jobs::{flattened, record_fields};
 use super::record::{Hash, json_value};
 use super::{Reply, Store, StoreError, script};
 use crate::clock::Timestamp;
-use crate::flow::{Plan, StepRole};
-use crate::id::{JobId, Partition};
+use crate::flow::{Plan, StepSort, Work};
+use crate::id::{JobId, Partition, nonce};
 
 /// A workflow as it stands.
 #[derive(Debug, Clone)]
@@ -29,21 +29,52 @@ pub struct Flow {
     pub done: u64,
     /// Members that did not.
     pub failed: u64,
-    /// Its steps.
+    /// Its steps, each before those that stand within it.
     pub steps: Vec<FlowStep>,
 }
 
 /// A step of a workflow as it stands.
 #[derive(Debug, Clone)]
 pub struct FlowStep {
-    /// `{"id", "type", "depends_on"}`.
+    /// `{"id", "type", "depends_on"}`, and `within`: the place of the step it stands within, if it does.
     pub outline: Value,
-    /// Whether it is a callback.
-    pub is_callback: bool,
+    /// What kind of callback it is, if it is one: `complete`, `success` or `failure`.
+    pub callback: Option<String>,
     /// `waiting`, `enqueued`, `completed`, `failed` or `cancelled`.
     pub state: String,
-    /// Its job.
-    pub job_id: JobId,
+    /// What it does.
+    pub work: FlowWork,
+}
+
+/// What a step of a workflow does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowWork {
+    /// This job.
+    Job(JobId),
+    /// A workflow, whose steps stand within the step.
+    Flow {
+        /// Members that succeeded.
+        done: u64,
+        /// Members that did not.
+        failed: u64,
+    },
+}
+
+impl FlowStep {
+    /// Its job, unless it is a workflow.
+    #[must_use]
+    pub fn job_id(&self) -> Option<JobId> {
+        match self.work {
+            FlowWork::Job(id) => Some(id),
+            FlowWork::Flow { .. } => None,
+        }
+    }
+
+    /// The place of the step it stands within; none at the top.
+    #[must_use]
+    pub fn within(&self) -> Option<usize> {
+        self.outline.get("within").and_then(Value::as_u64).and_then(|place| usize::try_from(place).ok())
+    }
 }
 
 /// What became of a cancel.
@@ -70,17 +101,20 @@ impl Store {
         let mut names = vec![keys.due(), keys.parked(), keys.expires(), keys.flow(id)];
         let mut args: Vec<Arg<'_>> = vec![id.to_string().into()];
         args.extend(owned(flow_fields(plan, &ids)));
+        let handed = plan.handed();
         for (place, (step, job)) in plan.steps.iter().zip(&ids).enumerate() {
-            let queue = &step.envelope.queue;
+            let Some(envelope) = step.envelope() else { continue };
+            let queue = &envelope.queue;
             names.extend([keys.job(*job), keys.envelope(*job), keys.ready(queue), keys.queue(queue), keys.bell(queue)]);
-            let waits = !step.depends_on.is_empty() || step.role != StepRole::Member;
-            let mut envelope = step.envelope.clone();
-            envelope.meta.insert("workflow_id".to_owned(), id.to_string().into());
-            let json = Value::Object(envelope.to_json(*job)).to_string();
-            args.extend([job.to_string().into(), if waits { "pending" } else { "available" }.into(), Arg::from(json)]);
-            let mut fields = record_fields(&step.envelope);
+            let mut kept = envelope.clone();
+            kept.meta.insert("workflow_id".to_owned(), id.to_string().into());
+            kept.unknown.insert("step_id".to_owned(), plan.path(place).into());
+            let state = if plan.waits(place) { "pending" } else { "available" };
+            args.extend([job.to_string().into(), state.into(), Value::Object(kept.to_json(*job)).to_string().into()]);
+            let mut fields = record_fields(envelope);
             fields.extend([("flow", id.to_string().into()), ("step", Arg::from(place.to_string()))]);
-            fields.extend(parents(plan, place, &ids).map(|parents| ("parents", parents.into())));
+            let parents: Vec<String> = handed[place].iter().map(|&other| ids[other].to_string()).collect();
+            fields.extend((!parents.is_empty()).then(|| ("parents", parents.join(",").into())));
             args.extend(flattened(fields));
         }
         self.run(&script::flow_create, &keys, names, args).await?;
@@ -109,11 +143,11 @@ impl Store {
     ///
     /// When Redis cannot be reached; the call may be made again.
     pub async fn cancel_flow(&self, id: JobId, reason: &str) -> Result<FlowCancel, StoreError> {
+        let request = nonce();
         for partition in self.keys().partitions_of(id) {
             let keys = self.key(partition);
-            let reply = self
-                .run(&script::flow_cancel, &keys, vec![keys.flow(id), keys.flows()], vec![id.to_string().into()])
-                .await?;
+            let args = vec![id.to_string().into(), request.as_str().into()];
+            let reply = self.run(&script::flow_cancel, &keys, vec![keys.flow(id), keys.flows()], args).await?;
             match reply.text(0)?.as_str() {
                 "gone" => {}
                 code => {
@@ -133,44 +167,60 @@ impl Store {
 
 /// The fields of a workflow; the scripts know them by these names (see `flow.lua`).
 fn flow_fields(plan: &Plan, ids: &[JobId]) -> Vec<(String, String)> {
-    let members = plan.members().count().to_string();
+    let steps = plan.inside(None, StepSort::Members).count().to_string();
     let mut fields: Vec<(String, String)> = [
         ("kind", plan.kind.as_str().to_owned()),
         ("name", plan.name.clone()),
         ("state", "running".to_owned()),
-        ("steps", plan.steps.len().to_string()),
-        ("left", members),
-        ("done", "0".to_owned()),
-        ("failed", "0".to_owned()),
+        ("steps", steps),
+        ("nodes", plan.steps.len().to_string()),
         ("outline", plan.outline().to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    fields.extend(level_fields(plan, None));
+    let dependents = plan.dependents();
     for (place, step) in plan.steps.iter().enumerate() {
-        let waits = !step.depends_on.is_empty() || step.role != StepRole::Member;
-        fields.push((format!("j:{place}"), ids[place].to_string()));
-        fields.push((format!("s:{place}"), if waits { "waiting" } else { "enqueued" }.to_owned()));
+        let mut put = |name: &str, value: String| fields.push((format!("{name}:{place}"), value));
+        put("n", plan.path(place));
+        put("s", if plan.waits(place) { "waiting" } else { "enqueued" }.to_owned());
+        if let Some(within) = step.within {
+            put("u", within.to_string());
+        }
         if !step.depends_on.is_empty() {
-            fields.push((format!("d:{place}"), step.depends_on.len().to_string()));
+            put("d", step.depends_on.len().to_string());
         }
-        let dependents: Vec<String> = plan.dependents(place).map(|other| other.to_string()).collect();
-        if !dependents.is_empty() {
-            fields.push((format!("o:{place}"), dependents.join(",")));
+        if !dependents[place].is_empty() {
+            put("o", listed(dependents[place].iter().copied()));
         }
-        fields.extend(step.role.word().map(|word| (format!("c:{place}"), word.to_owned())));
+        if let Some(word) = step.role.word() {
+            put("c", word.to_owned());
+        }
+        match &step.work {
+            Work::Job(_) => put("j", ids[place].to_string()),
+            Work::Flow(kind) => {
+                put("t", kind.as_str().to_owned());
+                put("m", listed(plan.inside(Some(place), StepSort::Members)));
+                fields.extend(level_fields(plan, Some(place)));
+            }
+        }
     }
     fields
 }
 
-/// The jobs whose results a step is handed: those it depends on; for a callback, all members.
-fn parents(plan: &Plan, place: usize, ids: &[JobId]) -> Option<String> {
-    let step = &plan.steps[place];
-    let places: Vec<usize> = match step.role {
-        StepRole::Member => step.depends_on.clone(),
-        _ => plan.members().map(|(place, _)| place).collect(),
-    };
-    let parents: Vec<String> = places.iter().map(|&place| ids[place].to_string()).collect();
-    (!parents.is_empty()).then(|| parents.join(","))
+/// The counters of a workflow, or of one within it, and its callbacks.
+fn level_fields(plan: &Plan, within: Option<usize>) -> Vec<(String, String)> {
+    let node = within.map_or_else(|| "r".to_owned(), |place| place.to_string());
+    let callbacks = listed(plan.inside(within, StepSort::Callbacks));
+    let left = plan.inside(within, StepSort::Members).count().to_string();
+    let mut fields =
+        vec![(format!("l:{node}"), left), (format!("f:{node}"), "0".to_owned()), (format!("x:{node}"), "0".to_owned())];
+    fields.extend((!callbacks.is_empty()).then(|| (format!("k:{node}"), callbacks)));
+    fields
+}
+
+fn listed(places: impl Iterator<Item = usize>) -> String {
+    places.map(|place| place.to_string()).collect::<Vec<_>>().join(",")
 }
 
 fn owned(fields: Vec<(String, String)>) -> Vec<Arg<'static>> {
@@ -181,14 +231,8 @@ fn owned(fields: Vec<(String, String)>) -> Vec<Arg<'static>> {
 
 fn flow(id: JobId, key: &str, hash: &Hash) -> Result<Flow, StoreError> {
     let outline = json_value(key, hash.text("outline").unwrap_or("[]"))?;
-    let steps = outline.as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate().map(|(place, outline)| {
-        Ok(FlowStep {
-            outline: outline.clone(),
-            is_callback: hash.text(&format!("c:{place}")).is_some(),
-            state: hash.required(&format!("s:{place}"))?,
-            job_id: hash.required(&format!("j:{place}"))?,
-        })
-    });
+    let outlines = outline.as_array().map(Vec::as_slice).unwrap_or_default();
+    let steps = outlines.iter().enumerate().map(|(place, outline)| flow_step(place, outline, hash));
     Ok(Flow {
         id,
         kind: hash.required("kind")?,
@@ -196,8 +240,24 @@ fn flow(id: JobId, key: &str, hash: &Hash) -> Result<Flow, StoreError> {
         state: hash.required("state")?,
         created_at: Timestamp::from_ms(hash.required("created")?),
         ended_at: hash.time("ended")?,
-        done: hash.required("done")?,
-        failed: hash.required("failed")?,
+        done: hash.required("f:r")?,
+        failed: hash.required("x:r")?,
         steps: steps.collect::<Result<_, StoreError>>()?,
+    })
+}
+
+fn flow_step(place: usize, outline: &Value, hash: &Hash) -> Result<FlowStep, StoreError> {
+    let work = match hash.parsed(&format!("j:{place}"))? {
+        Some(job) => FlowWork::Job(job),
+        None => FlowWork::Flow {
+            done: hash.required(&format!("f:{place}"))?,
+            failed: hash.required(&format!("x:{place}"))?,
+        },
+    };
+    Ok(FlowStep {
+        outline: outline.clone(),
+        callback: hash.text(&format!("c:{place}")).map(str::to_owned),
+        state: hash.required(&format!("s:{place}"))?,
+        work,
     })
 }

@@ -55,7 +55,7 @@ pub use entries::StoredEntry;
 pub use error::StoreError;
 pub use events::{EventCursor, EventCursorError, EventFeed, EventPage};
 pub use fire::{DueEntries, FireDecision, FireItem, FireKind, FireReply, FireResult, Run};
-pub use flows::{Flow, FlowCancel, FlowStep};
+pub use flows::{Flow, FlowCancel, FlowStep, FlowWork};
 pub use inbox::{InboxItem, Settlement};
 pub use index::{JobFilter, JobPage};
 pub use jobs::{CancelReply, ChangeReply, EnqueueReply, NewJob, TakenIn};

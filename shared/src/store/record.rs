@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::job::Record;
 
-/// Fields of a hash, looked up by name.
+/// Fields of a hash, looked up by name. Sorted, because the hash of a workflow has thousands.
 pub(super) struct Hash {
     key: String,
     pairs: Vec<(String, String)>,
@@ -16,7 +16,9 @@ pub(super) struct Hash {
 
 impl Hash {
     pub(super) fn new(key: String, reply: &Reply) -> Result<Self, StoreError> {
-        Ok(Self { key, pairs: reply.pairs()? })
+        let mut pairs = reply.pairs()?;
+        pairs.sort_unstable();
+        Ok(Self { key, pairs })
     }
 
     /// Fields and values by turns, joined by NUL, as `claim` hands them out.
@@ -32,11 +34,8 @@ impl Hash {
 
     /// The field; empty counts as absent.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(name, _)| name == field)
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        let place = self.pairs.binary_search_by(|(name, _)| name.as_str().cmp(field)).ok()?;
+        self.pairs.get(place).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     pub(super) fn parsed<T: std::str::FromStr>(&self, field: &str) -> Result<Option<T>, StoreError> {

@@ -123,3 +123,39 @@ async fn what_is_no_workflow_is_refused_and_what_is_not_there_is_not_found() {
         api.delete(&format!("/ojs/v1/workflows/{id}")).await.refused(404, "not_found", None);
     }
 }
+
+#[tokio::test]
+async fn a_workflow_within_a_workflow_is_shown_as_a_step_with_steps() {
+    let api = Api::start().await;
+    let callbacks = json!({"on_success": {"type": "b.good", "args": []}});
+    let inner =
+        json!({"type": "batch", "id": "inner", "jobs": [{"type": "b.one", "args": []}], "callbacks": callbacks});
+    let steps = json!([{"type": "a.one", "args": []}, inner, {"type": "a.two", "args": []}]);
+    let id = begun(&api, &json!({"type": "chain", "name": "n", "steps": steps})).await;
+    let waiting = flow(&api, &id).await;
+    assert_eq!((&waiting["steps_total"], waiting["steps"].as_array().map(Vec::len)), (&json!(3), Some(3)));
+    let inner = &waiting["steps"][1];
+    assert_eq!((&inner["id"], &inner["type"], &inner["state"]), (&json!("inner"), &json!("batch"), &json!("pending")));
+    assert_eq!((&inner["job_id"], &inner["steps"][0]["type"]), (&Value::Null, &json!("b.one")));
+    assert_eq!(inner["callbacks"]["on_success"]["type"], "b.good");
+    step(&api, "a.one", &json!(1)).await;
+    assert_eq!(flow(&api, &id).await["steps"][1]["state"], "active");
+    let member = step(&api, "b.one", &json!("B")).await;
+    assert_eq!((&member["step_id"], &member["meta"]["workflow_id"]), (&json!("inner/job-0"), &json!(id)));
+    let inner = flow(&api, &id).await["steps"][1].clone();
+    assert_eq!((&inner["state"], &inner["steps_completed"]), (&json!("completed"), &json!(1)));
+    assert_eq!(step(&api, "b.good", &json!(1)).await["parent_results"], json!(["B"]));
+    assert_eq!(step(&api, "a.two", &json!(1)).await["parent_results"], json!(["B"]));
+    assert_eq!(flow(&api, &id).await["state"], "completed");
+}
+
+#[tokio::test]
+async fn settings_of_steps_are_read_in_the_spelling_of_other_languages_too() {
+    let api = Api::start().await;
+    let once = json!({"retry": {"maxAttempts": 1, "initialInterval": "PT2S"}, "timeoutMs": 5000});
+    begun(&api, &json!({"type": "chain", "name": "c", "steps": [{"type": "a.one", "args": [], "options": once}]}))
+        .await;
+    let job = fetched(&api, "w").await;
+    assert_eq!((&job["max_attempts"], &job["timeout_ms"]), (&json!(1), &json!(5000)));
+    assert_eq!(job["retry"]["initial_interval"], "PT2S");
+}

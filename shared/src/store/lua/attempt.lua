@@ -26,7 +26,7 @@ function ENDS.completed(job, item, look)
   local result = #item.json > 0 and #item.json <= 1024 and ',"result":' .. item.json or ''
   tell('job.completed', 'workers', job.id, job_data(job) .. ',"state":"completed","attempt":' .. job.attempt
     .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started)) .. result .. '}')
-  job_ended(job, look, 'completed', item.summary)
+  job_ended(job, look, item.summary)
 end
 
 function ENDS.retryable(job, item)
@@ -42,7 +42,7 @@ function ENDS.discarded(job, item, look)
   keep_error(job, item)
   enter(job, 'discarded', NOW, 'ended', NOW)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
-  job_ended(job, look, 'failed', item.summary)
+  job_ended(job, look, item.summary)
 end
 
 function ENDS.dead(job, item, look)
@@ -54,7 +54,7 @@ function ENDS.dead(job, item, look)
   place(key(DEAD, job.queue), job.id, NOW)
   count(job.queue, 'discarded', 1)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
-  job_ended(job, look, 'failed', item.summary)
+  job_ended(job, look, item.summary)
 end
 
 -- Given back: the attempt does not count. With a delay it is retryable for so long.
@@ -82,7 +82,10 @@ local function end_attempt(item)
   if item.outcome ~= 'completed' then redis.call('LLEN', key(ERRORS, job.id)) end
   check('ZCARD', key(ENDED, item.outcome))
   if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end
-  local look = end_look(job)
+  local look = end_look(job, OUTCOMES[item.outcome], item.summary)
   ENDS[item.outcome](job, item, look)
   return 'ok'
 end
+-- What an end is to whoever waits for the job; nothing when it is none.
+local OUTCOMES = { completed = 'completed', discarded = 'failed', dead = 'failed' }
+

@@ -11,7 +11,7 @@ if TERMINAL[job.state] then return { 'conflict', NOW_MS, job.state } end
 check_indexes(job)
 redis.call('ZCARD', key(ENDED, 'cancelled'))
 redis.call('ZCARD', key(PARKED))
-local look = end_look(job)
+local look = end_look(job, 'cancelled', arg(3))
 local before = job.state
 cancel_job(job, look, arg(2), arg(3))
 return { 'ok', NOW_MS, before }

@@ -36,9 +36,9 @@ redis.call('HSET', key(FLOW, arg(1)), 'created', NOW_MS)
 for p = 1, #flow, 2 do redis.call('HSET', key(FLOW, arg(1)), flow[p], flow[p + 1]) end
 for _, job in ipairs(jobs) do take_in(job) end
 tell('workflow.started', 'api', arg(1), '{"workflow_id":"' .. arg(1) .. '","workflow_name":'
-  .. cjson.encode(redis.call('HGET', key(FLOW, arg(1)), 'name') or '') .. ',"total_steps":' .. #jobs .. '}')
+  .. cjson.encode(redis.call('HGET', key(FLOW, arg(1)), 'name') or '') .. ',"total_steps":' .. redis.call('HGET', key(FLOW, arg(1)), 'steps') .. '}')
 -- A step that had expired already ends at once, and takes along what waits for it: nobody else would ever end it.
 for _, job in ipairs(jobs) do
-  if job.state == 'discarded' then job_ended(job, end_look(job), 'failed', 'expired before it was claimed') end
+  if job.state == 'discarded' then job_ended(job, end_look(job, 'failed', EXPIRED), EXPIRED) end
 end
 return { 'ok', NOW_MS }

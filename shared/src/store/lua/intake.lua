@@ -10,7 +10,10 @@ end
 local function take_in(job)
   -- As it is now: another job of this batch may have replaced it, or its workflow have moved.
   local holder = job.replaces and job_read(job.replaces.id)
-  if holder and not TERMINAL[holder.state] then cancel_job(holder, end_look(holder), 'unique', 'replaced by ' .. job.id) end
+  if holder and not TERMINAL[holder.state] then
+    local reason = 'replaced by ' .. job.id
+    cancel_job(holder, end_look(holder, 'cancelled', reason), 'unique', reason)
+  end
   local score = job.time
   if job.expires and tonumber(job.expires) <= NOW_MS then
     job.state, score = 'discarded', NOW_MS

@@ -7,12 +7,14 @@ local function tell_expired(job)
     .. '","expired_at":"' .. rfc3339(NOW_MS) .. '","ttl_ms":' .. (tonumber(job.expires) - created) .. '}')
 end
 
+local EXPIRED = 'expired before it was claimed'
+
 -- A job that nobody claimed in time. It has not completed: there is no attempt to tell of.
 local function expire_job(job, look)
   enter(job, 'discarded', NOW, 'ended', NOW, 'expired', NOW)
   if job.waits then unset(job, 'waits') end
   tell_expired(job)
-  job_ended(job, look, 'failed', 'expired before it was claimed')
+  job_ended(job, look, EXPIRED)
 end
 
 -- One job, as it is now: what was read before another job ended may be out of date.
@@ -21,7 +23,7 @@ local function expire_if_due(id)
   local waits = job and (job.state == 'available' or job.state == 'scheduled' or job.state == 'pending')
   if not waits or not job.expires or tonumber(job.expires) > NOW_MS then return end
   check_indexes(job)
-  expire_job(job, end_look(job))
+  expire_job(job, end_look(job, 'failed', EXPIRED))
 end
 
 local function promote_due(most)

@@ -347,16 +347,17 @@ end
 -- jobs come with flow.lua, which fills these in.
 local flow_hooks = {}
 
-local function end_look(job)
+-- Reads what the end will touch, and decides on it. `outcome`: completed, failed or cancelled; nil when it is no end.
+local function end_look(job, outcome, summary)
   local look = { run = run_look(job) }
-  if flow_hooks.look then look.flow = flow_hooks.look(job) end
+  if outcome and flow_hooks.look then look.flow = flow_hooks.look(job, outcome, summary) end
   return look
 end
 
-local function job_ended(job, look, outcome, summary)
+local function job_ended(job, look, summary)
   if not look then return end
   run_ended(job, look.run, summary)
-  if look.flow then flow_hooks.ended(job, look.flow, outcome) end
+  if look.flow then flow_hooks.ended(look.flow) end
 end
 
 -- Any live state → cancelled. The worker of an active run is nudged to ask at once.
@@ -366,6 +367,6 @@ local function cancel_job(job, look, by, reason)
   if job.waits then unset(job, 'waits') end
   tell('job.cancelled', 'api', job.id, job_data(job) .. ',"state":"cancelled","previous_state":"' .. before
     .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}')
-  job_ended(job, look, 'cancelled', reason)
+  job_ended(job, look, reason)
   if before == 'active' and job.worker then redis.pcall('PUBLISH', NUDGE .. job.worker, job.id) end
 end

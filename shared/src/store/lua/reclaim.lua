@@ -25,7 +25,7 @@ local function reclaim(item)
   redis.call('LLEN', key(ERRORS, job.id))
   redis.call('ZCARD', key(ENDED, item.outcome))
   if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end
-  local look = end_look(job)
+  local look = end_look(job, OUTCOMES[item.outcome], item.summary)
   local number = string.match(job.lease, '^%d+')
   set(job, 'lease', number .. '-lost', 'crashes', 1 + tonumber(job.crashes or '0'))
   if item.outcome ~= 'available' then
