@@ -169,7 +169,7 @@ impl<'a> World<'a> {
 }
 
 fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 30] = [
+    const INSIDE: [&str; 34] = [
         "job:",
         "env:",
         "out:",
@@ -200,6 +200,10 @@ fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         "timeouts",
         "rate:",
         "progress:",
+        "limit:",
+        "running:",
+        "minutes:",
+        "done:",
     ];
     let outside = [
         keys.meta(),

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::ApiState;
 use super::body::{Json, MaybeJson};
 use super::error::ApiError;
+use super::rate_limits;
 use super::reply::{Answer, Reply, twice};
 
 /// The states that can be cancelled.
@@ -45,7 +46,11 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
         return Ok(Reply::ok(answer));
     }
     metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(job.record.queue.as_str())).increment(1);
-    Ok(Reply::new(StatusCode::CREATED, answer).at(&format!("/ojs/v1/jobs/{}", job.record.id)))
+    let reply = Reply::new(StatusCode::CREATED, answer).at(&format!("/ojs/v1/jobs/{}", job.record.id));
+    Ok(match rate_limits::most(&envelope) {
+        Some(most) => reply.limited_to(most),
+        None => reply,
+    })
 }
 
 pub(super) async fn show(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {

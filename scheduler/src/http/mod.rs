@@ -25,6 +25,7 @@
 //! | `POST /ojs/v1/workers/{id}/quiet`, `…/terminate`, `…/resume` | what a worker is told to do |
 //! | `GET /ojs/v1/queues`, `…/{name}`, `…/{name}/stats` | queues and their counters |
 //! | `POST /ojs/v1/queues/{name}/pause`, `…/resume`, `PATCH …/{name}` | holds claims back, lets them go on, sets limits |
+//! | `GET /ojs/v1/rate-limits/{key}` | how much of a limit is used that jobs share by a key |
 //! | `GET /ojs/v1/dead-letter`, `GET DELETE …/{id}`, `POST …/{id}/retry`, `POST …/retry` | jobs that were given up |
 //! | `POST /ojs/v1/workflows`, `GET DELETE …/{id}` | begins, shows, cancels a workflow |
 //! | `/ojs/v1/admin/…` | the same for dashboards |
@@ -76,6 +77,7 @@ mod peers;
 mod preview;
 mod progress;
 mod query;
+mod rate_limits;
 mod queues;
 mod refusal;
 mod reply;
@@ -173,6 +175,7 @@ pub fn router(api: ApiState) -> Router {
         .merge(nacks::routes())
         .merge(heartbeat::routes())
         .merge(queues::routes())
+        .merge(rate_limits::routes())
         .merge(dead_letter::routes())
         .merge(flows::routes())
         .merge(workers::routes())

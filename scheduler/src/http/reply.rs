@@ -17,6 +17,7 @@ pub(super) struct Reply {
     status: StatusCode,
     text: String,
     location: Option<HeaderValue>,
+    rate_limit: Option<u32>,
 }
 
 impl Reply {
@@ -26,7 +27,7 @@ impl Reply {
 
     /// JSON that has been written already.
     pub(super) fn text(status: StatusCode, text: String) -> Self {
-        Self { status, text, location: None }
+        Self { status, text, location: None, rate_limit: None }
     }
 
     pub(super) fn ok(value: impl Into<Value>) -> Self {
@@ -38,6 +39,12 @@ impl Reply {
         self.location = HeaderValue::from_str(location).ok();
         self
     }
+
+    /// Says how many jobs may start under the limit of the one that was taken in.
+    pub(super) fn limited_to(mut self, most: u32) -> Self {
+        self.rate_limit = Some(most);
+        self
+    }
 }
 
 impl IntoResponse for Reply {
@@ -47,6 +54,9 @@ impl IntoResponse for Reply {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OJS_JSON));
         if let Some(location) = self.location {
             response.headers_mut().insert(LOCATION, location);
+        }
+        if let Some(most) = self.rate_limit {
+            response.headers_mut().insert("x-ratelimit-limit", HeaderValue::from(most));
         }
         response
     }

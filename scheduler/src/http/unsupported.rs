@@ -18,7 +18,6 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     ("webhooks", &["/ojs/v1/webhooks/{*rest}"]),
     ("WebSockets: follow /ojs/v1/events/stream instead", &["/ojs/v1/ws"]),
-    ("rate limits by key: a rate limit holds for a queue", &["/ojs/v1/rate-limits/{key}"]),
     ("agents", &["/ojs/v1/agents/{*rest}"]),
     ("tenants", &["/ojs/v1/admin/tenants/{*rest}"]),
     ("fair scheduling", &["/ojs/v1/admin/pools/{*rest}", "/ojs/v1/admin/scheduling/{*rest}"]),

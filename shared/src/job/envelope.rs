@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::limit::{KeyLimit, RateLimit};
 use super::retry::RetryPolicy;
 use super::{Refusal, RefusalKind, UniquePolicy};
 use crate::clock::Timestamp;
@@ -50,6 +51,8 @@ pub struct Envelope {
     pub unique: Option<UniquePolicy>,
     /// What is made to hold for its queue.
     pub rate_limit: Option<RateLimit>,
+    /// What it shares with all jobs of a key, whatever their queue.
+    pub key_limit: Option<KeyLimit>,
     /// Labels.
     pub tags: Vec<String>,
     /// URI of the schema of the arguments.
@@ -58,15 +61,6 @@ pub struct Envelope {
     pub pending: bool,
     /// Members that OJS does not name.
     pub unknown: Map<String, Value>,
-}
-
-/// How many jobs of a queue may start within any span of so long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// How many.
-    pub starts: u32,
-    /// Of so long.
-    pub window: Duration,
 }
 
 /// Members that only we write; what a client sends for them is ignored.
@@ -163,7 +157,7 @@ impl Envelope {
             Some(_) => top.parsed("id")?,
         };
         let said = Said { top, options };
-        Ok(Self {
+        let mut read = Self {
             id,
             job_type,
             queue: said.read(|fields| fields.parsed("queue"))?.unwrap_or_default(),
@@ -178,12 +172,19 @@ impl Envelope {
             expires_at: expires_at(&said, now)?,
             retry: retry(&said)?,
             unique: unique(&said)?,
-            rate_limit: rate_limit(&said)?,
+            rate_limit: None,
+            key_limit: None,
             tags: tags(&said)?,
             schema: said.read(|fields| fields.text("schema"))?.map(str::to_owned),
             pending: said.read(|fields| fields.boolean("pending"))?.unwrap_or(false),
             unknown: map.iter().filter(|(name, _)| is_unknown(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
-        })
+        };
+        match limit(&said)? {
+            Some((map, path)) if KeyLimit::is_meant(map) => read.key_limit = Some(KeyLimit::parse(map, &path)?),
+            Some((map, path)) => read.rate_limit = Some(RateLimit::parse(map, &path)?),
+            None => {}
+        }
+        Ok(read)
     }
 
     /// The envelope as it is kept and echoed: every default said, every time absolute.
@@ -216,6 +217,9 @@ impl Envelope {
             put("unique", unique.to_json());
         }
         if let Some(limit) = self.rate_limit {
+            put("rate_limit", limit.to_json());
+        }
+        if let Some(limit) = &self.key_limit {
             put("rate_limit", limit.to_json());
         }
         if let Some(schema) = &self.schema {
@@ -255,50 +259,14 @@ fn unique(said: &Said<'_>) -> Result<Option<UniquePolicy>, Refusal> {
     Ok(None)
 }
 
-fn rate_limit(said: &Said<'_>) -> Result<Option<RateLimit>, Refusal> {
+/// The object in the one or the other place, and its path.
+fn limit<'a>(said: &Said<'a>) -> Result<Option<(&'a Map<String, Value>, String)>, Refusal> {
     for fields in [&said.options, &said.top] {
         if let Some(map) = fields.object("rate_limit")? {
-            return RateLimit::parse(map, &fields.path_of("rate_limit")).map(Some);
+            return Ok(Some((map, fields.path_of("rate_limit"))));
         }
     }
     Ok(None)
-}
-
-impl RateLimit {
-    /// Reads `{"max_per_second": n}` or `{"rate": n, "period": "PT1M"}`: it holds for the queue of the job.
-    ///
-    /// # Errors
-    ///
-    /// When a member is missing or wrong; the refusal names it.
-    pub fn parse(map: &Map<String, Value>, path: &str) -> Result<Self, Refusal> {
-        const STARTS_MAX: i64 = 100_000;
-        let fields = Fields::new(map, path);
-        for name in ["key", "concurrency"] {
-            if fields.find(name).is_some() {
-                let path = fields.path_of(name);
-                let message = format!("{path} is not supported: a rate limit holds for the queue of the job");
-                return Err(Refusal { kind: RefusalKind::Unsupported, ..Refusal::field(path, message) });
-            }
-        }
-        let starts = |name| Ok(fields.integer(name, 1, STARTS_MAX)?.and_then(|n| u32::try_from(n).ok()));
-        if let Some(starts) = starts("max_per_second")? {
-            return Ok(Self { starts, window: Duration::from_secs(1) });
-        }
-        let starts =
-            starts("rate")?.ok_or_else(|| fields.refuse("max_per_second", "how many jobs may start in a second"))?;
-        let window = fields.interval("period")?.unwrap_or(Duration::from_secs(1));
-        if window.is_zero() || window > Duration::from_secs(86_400) {
-            return Err(fields.refuse("period", "an ISO 8601 duration up to a day, such as PT1M"));
-        }
-        Ok(Self { starts, window })
-    }
-
-    fn to_json(self) -> Value {
-        if self.window == Duration::from_secs(1) {
-            return serde_json::json!({"max_per_second": self.starts});
-        }
-        serde_json::json!({"rate": self.starts, "period": super::duration::format(self.window)})
-    }
 }
 
 /// `meta`, with what `options` adds; the top level wins.
@@ -428,7 +396,8 @@ mod tests {
             (json!({"type": "a", "args": [], "tags": "x"}), "tags"),
             (json!({"type": "a", "args": [], "unique": 1}), "unique"),
             (json!({"type": "a", "args": [], "rate_limit": {"max_per_second": 0}}), "rate_limit.max_per_second"),
-            (json!({"type": "a", "args": [], "options": {"rate_limit": {"key": "k"}}}), "options.rate_limit.key"),
+            (json!({"type": "a", "args": [], "options": {"rate_limit": {"key": "k"}}}), "options.rate_limit.rate"),
+            (json!({"type": "a", "args": [], "max_attempts": -1}), "max_attempts"),
         ] {
             assert_eq!(read(&job).expect_err(field).field, field, "{job}");
         }
@@ -445,3 +414,7 @@ mod tests {
         assert_eq!(again, Envelope { id: Some(id), ..first });
     }
 }
+        let keyed = json!({"type": "a", "args": [], "rate_limit": {"key": "k", "concurrency": 2, "rate": 1}});
+        let first = read(&keyed).expect("a job");
+        let id = JobId::random(NOW, crate::id::Partition(0));
+        assert_eq!(read(&Value::from(first.to_json(id))), Ok(Envelope { id: Some(id), ..first }));

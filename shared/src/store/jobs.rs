@@ -345,7 +345,7 @@ fn described<'a>(job: &NewJob<'a>, fingerprint: Option<String>) -> Vec<Arg<'a>> 
     args.push(
         unique.and_then(|unique| unique.period).map(|period| period.as_millis().to_string()).unwrap_or_default().into(),
     );
-    let rate = envelope.rate_limit.map(|limit| format!("{}:{}", limit.starts, limit.window.as_millis()));
+    let rate = envelope.rate_limit.map(|limit| limit.to_string());
     args.push(rate.unwrap_or_default().into());
     let mut fields = record_fields(envelope);
     fields.push(("request", job.request.clone().into()));
@@ -368,6 +368,11 @@ pub(super) fn record_fields(envelope: &Envelope) -> Vec<(&'static str, Arg<'_>)>
     }
     if let Some(visibility) = envelope.visibility {
         fields.push(("visibility", i64::try_from(visibility.as_millis()).unwrap_or(i64::MAX).into()));
+    }
+    if let Some(limit) = &envelope.key_limit {
+        fields.push(("limit", limit.key.as_str().into()));
+        fields.extend(limit.rate.map(|rate| ("lrate", rate.to_string().into())));
+        fields.extend(limit.concurrency.map(|most| ("lmost", i64::from(most).into())));
     }
     if let Some((at, _)) = envelope.expires_at {
         fields.push(("expires", at.as_ms().into()));

@@ -37,6 +37,10 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("EXPIRES", EXPIRES),
     ("TIMEOUTS", TIMEOUTS),
     ("RATE", RATE),
+    ("LIMIT", LIMIT),
+    ("RUNNING", RUNNING),
+    ("MINUTES", MINUTES),
+    ("DONE", DONE),
     ("PROGRESS", PROGRESS),
     ("FENCE", FENCE),
     ("REAPER", REAPER),
@@ -69,6 +73,10 @@ const UNIQUE: &str = "unique:";
 const EXPIRES: &str = "expires";
 const TIMEOUTS: &str = "timeouts";
 const RATE: &str = "rate:";
+const LIMIT: &str = "limit:";
+const RUNNING: &str = "running:";
+const MINUTES: &str = "minutes:";
+const DONE: &str = "done:";
 const PROGRESS: &str = "progress:";
 const FENCE: &str = "fence";
 const REAPER: &str = "reaper";
@@ -405,6 +413,30 @@ impl PartitionKeys {
     #[must_use]
     pub fn rate(&self, queue: &QueueName) -> String {
         self.named(RATE, queue)
+    }
+
+    /// The latest starts of jobs that share a rate limit by its key: zset by time in milliseconds.
+    #[must_use]
+    pub fn limit(&self, limit: &str) -> String {
+        self.named(LIMIT, limit)
+    }
+
+    /// The active jobs that share a limit by its key: set.
+    #[must_use]
+    pub fn running(&self, limit: &str) -> String {
+        self.named(RUNNING, limit)
+    }
+
+    /// What became of the jobs of a queue in ten minutes, minute by minute: hash. `block` counts tens of minutes since 1970.
+    #[must_use]
+    pub fn minutes(&self, queue: &QueueName, block: i64) -> String {
+        self.named(MINUTES, format_args!("{queue}:{block}"))
+    }
+
+    /// That a request has been carried out which leaves no other trace: string, for a minute.
+    #[must_use]
+    pub fn done(&self, request: &str) -> String {
+        self.named(DONE, request)
     }
 
     /// What the handler of a job last said of its progress: string, JSON.

@@ -94,10 +94,7 @@ impl Store {
             QueueChange::Pause => ("paused", self.clock().now().as_ms().to_string()),
             QueueChange::Resume => ("paused", String::new()),
             QueueChange::Concurrency(most) => ("concurrency", most.map(|most| most.to_string()).unwrap_or_default()),
-            QueueChange::Rate(limit) => {
-                let text = limit.map(|limit| format!("{}:{}", limit.starts, limit.window.as_millis()));
-                ("rate", text.unwrap_or_default())
-            }
+            QueueChange::Rate(limit) => ("rate", limit.map(|limit| limit.to_string()).unwrap_or_default()),
         };
         let names = vec![keys.queue(name), keys.queues(), keys.bell(name), keys.ready(name)];
         let args = vec![name.as_str().into(), field.into(), value.into()];

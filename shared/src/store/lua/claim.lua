@@ -1,11 +1,13 @@
 #!lua
 -- Hands out jobs: at most as many as asked for, over the queues in the order given.
 --
--- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue: ready, queue, bell, rate.
+-- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue: ready, queue, bell, rate. Limits that
+--       jobs share by a key: limit, running.
 -- ARGV  1 request nonce, 2 worker, 3 how many (1..100), 4 lease (ms), 5 capable of replay for (ms), 6 how long after its time
 --       limit an attempt is left to its worker (ms), then the queues.
 -- Pre   phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
---       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached.
+--       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached, nor one that the
+--       job shares with others by a key: such a job is passed over, and stays where it is.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
 -- Reply {"ok", now, {id, envelope, record, errors, results of the steps before}…} with the record as field, value, … joined by
@@ -52,6 +54,31 @@ local function startable(queue)
   return math.min(free, tonumber(starts) - lately), tonumber(window_ms)
 end
 
+-- Whether a job may start under the limit that it shares with all jobs of its key.
+local shared = {}
+local function admitted(job)
+  if not job.limit then return true end
+  local more = shared[job.limit] or 0
+  local starts, window_ms = string.match(job.lrate or '', '^(%d+):(%d+)$')
+  if starts then
+    job.window_ms = tonumber(window_ms)
+    local lately = redis.call('ZCOUNT', key(LIMIT, job.limit), '(' .. (NOW_MS - job.window_ms), '+inf')
+    if lately + more >= tonumber(starts) then return false end
+  end
+  if job.lmost and redis.call('SCARD', key(RUNNING, job.limit)) + more >= tonumber(job.lmost) then return false end
+  shared[job.limit] = more + 1
+  return true
+end
+
+-- One more has started under the limit of a key.
+local function limited(job)
+  redis.call('SADD', key(RUNNING, job.limit), job.id)
+  if not job.window_ms then return end
+  redis.call('ZREMRANGEBYSCORE', key(LIMIT, job.limit), '-inf', NOW_MS - job.window_ms)
+  redis.call('ZADD', key(LIMIT, job.limit), NOW_MS, job.id .. job.attempt)
+  redis.call('PEXPIRE', key(LIMIT, job.limit), job.window_ms)
+end
+
 local picked, expired, vanished, windows = {}, {}, {}, {}
 for i = 7, #ARGV - 4 do
   local queue = arg(i)
@@ -69,7 +96,7 @@ for i = 7, #ARGV - 4 do
         table.insert(vanished, { queue, id })
       elseif job.expires and tonumber(job.expires) <= NOW_MS then
         table.insert(expired, id)
-      else
+      elseif admitted(job) then
         job.extra = extras(job)
         table.insert(picked, job)
       end
@@ -99,6 +126,7 @@ for _, job in ipairs(picked) do
     redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. attempt)
     redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
   end
+  if job.limit then limited(job) end
   table.insert(replayable, job.id)
   table.insert(replayable, lease)
   tell('job.started', 'workers', job.id, job_data(job) .. ',"state":"active","worker_id":"' .. worker

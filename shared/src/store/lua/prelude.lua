@@ -232,6 +232,7 @@ local function check_indexes(job)
   check('HLEN', key(QUEUE, job.queue))
   check('LLEN', key(BELL, job.queue))
   if job.dead then check('ZCARD', key(DEAD, job.queue)) end
+  if job.limit then check('SCARD', key(RUNNING, job.limit)) end
   if job.cron then
     check('ZCARD', key(WAITING))
     check('ZCARD', key(LIVE, job.cron))
@@ -255,6 +256,8 @@ end
 local function leave(job)
   if job.expires then place(key(EXPIRES), job.id) end
   if job.timeout then place(key(TIMEOUTS), job.id) end
+  if job.limit and job.state == 'active' then redis.call('SREM', key(RUNNING, job.limit), job.id) end
+  if job.dead then count(job.queue, 'dead', -1) end
   local kind, index = index_of(job)
   if kind == 'list' then leave_line(job.cron, job.id) else place(index, job.id) end
   if job.dead then place(key(DEAD, job.queue), job.id) end
