@@ -5,7 +5,9 @@ use std::time::Duration;
 use carillon_shared::id::{JobId, Partition};
 use carillon_shared::job::{Failure, JobState, RateLimit, Verdict};
 use carillon_shared::name::QueueName;
-use carillon_shared::store::{AttemptEnd, ChangeReply, EndReply, Ending, EnqueueReply, NewJob, QueueChange, Store};
+use carillon_shared::store::{
+    AttemptEnd, ChangeReply, EndReply, Ended, Ending, EnqueueReply, NewJob, QueueChange, Retention, Store,
+};
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
 use carillon_tests::snapshot::Snapshot;
@@ -209,4 +211,105 @@ async fn a_pending_job_waits_to_be_activated() {
     assert_eq!(store.activate(id).await.expect("Redis is there"), ChangeReply::Conflict(JobState::Available));
     holds(&store).await;
     assert_eq!(fetch(&store, 1).await, 1);
+}
+
+/// The types of the jobs that are handed out to one who asks for ten.
+async fn handed_out(store: &Store) -> Vec<String> {
+    let claimed = store.claim(&claim(10, Duration::from_secs(30))).await.expect("Redis is there");
+    holds(store).await;
+    claimed.into_iter().map(|one| one.job.record.job_type.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_limit_of_a_key_holds_for_all_its_jobs_and_no_others() {
+    let store = store().await;
+    let limit = json!({"key": "crm", "rate": 2, "period": "PT1H"});
+    for job_type in ["one", "two", "three"] {
+        enqueue(&store, &json!({"type": job_type, "args": [], "rate_limit": limit})).await;
+    }
+    enqueue(&store, &json!({"type": "free", "args": []})).await;
+    assert_eq!(handed_out(&store).await, ["one", "two", "free"]);
+    assert!(handed_out(&store).await.is_empty());
+    let used = store.key_use("crm").await.expect("Redis is there");
+    assert_eq!((used.active, used.started), (2, 2));
+    // Another idea of the same key is measured by the same starts.
+    let wider = json!({"key": "crm", "rate": 3, "period": "PT1H"});
+    enqueue(&store, &json!({"type": "wider", "args": [], "rate_limit": wider})).await;
+    assert_eq!(handed_out(&store).await, ["wider"]);
+}
+
+#[tokio::test]
+async fn a_concurrency_of_a_key_lets_the_next_start_when_one_ends() {
+    let store = store().await;
+    let limit = json!({"key": "crm", "concurrency": 1});
+    for job_type in ["one", "two", "three"] {
+        enqueue(&store, &json!({"type": job_type, "args": [], "rate_limit": limit})).await;
+    }
+    let first = claim_one(&store).await;
+    assert!(handed_out(&store).await.is_empty());
+    let end = AttemptEnd { held: first.held, ending: Ending::Completed { result: None } };
+    store.end(&[end]).await.expect("Redis is there");
+    let second = claim_one(&store).await;
+    assert_eq!(second.job.record.job_type.as_str(), "two");
+    // One that is cancelled makes room as well.
+    store.cancel(second.job.record.id, "test", "").await.expect("Redis is there");
+    assert_eq!(handed_out(&store).await, ["three"]);
+}
+
+#[tokio::test]
+async fn dead_letters_are_counted_as_they_come_and_go() {
+    let store = store().await;
+    let dead = async || store.queue(QueueName::default()).await.expect("Redis is there").dead;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        enqueue(&store, &json!({"type": "echo", "args": []})).await;
+        let claimed = claim_one(&store).await;
+        ids.push(claimed.job.record.id);
+        let ending = Ending::Failed { failure: Failure::new("x", "y"), attempt: 1, verdict: Verdict::DeadLetter };
+        store.end(&[AttemptEnd { held: claimed.held, ending }]).await.expect("Redis is there");
+    }
+    assert_eq!(dead().await, 3);
+    assert!(store.revive(ids[0]).await.expect("Redis is there"));
+    assert!(store.bury(ids[1]).await.expect("Redis is there"));
+    assert_eq!(dead().await, 1);
+    let all = Retention { of: Ended::DeadLetter, kept_for: Duration::from_secs(3600), kept: 0 };
+    assert_eq!(store.trim(P0, all).await.expect("Redis is there"), 1);
+    assert_eq!(dead().await, 0);
+    holds(&store).await;
+}
+
+#[tokio::test]
+async fn the_last_hour_of_a_queue_is_counted_by_the_script_that_ends_an_attempt() {
+    let store = store().await;
+    for _ in 0..3 {
+        enqueue(&store, &json!({"type": "echo", "args": []})).await;
+    }
+    let claimed = store.claim(&claim(3, Duration::from_secs(30))).await.expect("Redis is there");
+    let waited_ms = |one: &carillon_shared::store::Claimed| {
+        let record = &one.job.record;
+        record.started_at.expect("it runs").as_ms() - record.enqueued_at.as_ms()
+    };
+    let waited: Vec<i64> = claimed.iter().map(waited_ms).collect();
+    let ends: Vec<AttemptEnd> = claimed
+        .iter()
+        .enumerate()
+        .map(|(place, one)| {
+            let failed = Ending::Failed { failure: Failure::new("x", "y"), attempt: 1, verdict: Verdict::Discard };
+            let ending = if place == 2 { failed } else { Ending::Completed { result: None } };
+            AttemptEnd { held: one.held.clone(), ending }
+        })
+        .collect();
+    store.end(&ends).await.expect("Redis is there");
+    store.end(&ends).await.expect("an end that is told twice is counted once");
+    let mut ran_ms = 0;
+    for one in &claimed[..2] {
+        let job = store.job(one.job.record.id).await.expect("Redis is there").expect("it is kept");
+        ran_ms += job.record.ended_at.expect("ended").as_ms() - job.record.started_at.expect("started").as_ms();
+    }
+    let recent = store.recent(&QueueName::default()).await.expect("Redis is there");
+    assert_eq!((recent.completed, recent.failed), (2, 1));
+    let average = |sum: i64| f64::from(i32::try_from(sum).expect("short")) / 2.0;
+    assert_eq!((recent.avg_duration_ms, recent.avg_wait_ms), (average(ran_ms), average(waited[0] + waited[1])));
+    assert!(recent.throughput_per_second > 0.0);
+    holds(&store).await;
 }

@@ -2,7 +2,7 @@
 
 use carillon_shared::job::JobState;
 use carillon_shared::name::QueueName;
-use carillon_shared::store::{QueueChange, QueueStats};
+use carillon_shared::store::{QueueChange, QueueStats, Recent};
 
 use super::error::RpcError;
 use super::{GrpcState, proto, time};
@@ -15,8 +15,9 @@ pub(super) async fn stats(
     api: &GrpcState,
     request: &proto::QueueStatsRequest,
 ) -> Result<proto::QueueStatsResponse, RpcError> {
-    let stats = api.store().queue(name(&request.queue)?).await?;
-    Ok(proto::QueueStatsResponse { queue: stats.name.to_string(), stats: Some(statistics(&stats)) })
+    let name = name(&request.queue)?;
+    let (stats, recent) = tokio::try_join!(api.store().queue(name.clone()), api.store().recent(&name))?;
+    Ok(proto::QueueStatsResponse { queue: stats.name.to_string(), stats: Some(statistics(&stats, &recent)) })
 }
 
 pub(super) async fn pause(
@@ -54,15 +55,20 @@ fn info(stats: &QueueStats) -> proto::QueueInfo {
     }
 }
 
-fn statistics(stats: &QueueStats) -> proto::QueueStatistics {
+fn statistics(stats: &QueueStats, recent: &Recent) -> proto::QueueStatistics {
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     proto::QueueStatistics {
         available: count(stats, JobState::Available),
         active: count(stats, JobState::Active),
         scheduled: count(stats, JobState::Scheduled),
         retryable: count(stats, JobState::Retryable),
-        dead: count(stats, JobState::Discarded),
+        dead: whole(stats.dead),
+        completed_last_hour: whole(recent.completed),
+        failed_last_hour: whole(recent.failed),
+        avg_duration_ms: recent.avg_duration_ms,
+        avg_wait_ms: recent.avg_wait_ms,
+        throughput_per_second: recent.throughput_per_second,
         paused: stats.paused,
-        ..Default::default()
     }
 }
 

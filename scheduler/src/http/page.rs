@@ -17,9 +17,15 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// Reads a page; without one it is everything.
     pub(super) fn read(params: &Params) -> Result<Self, ApiError> {
-        let most = 1..=PAGE_MAX;
-        let limit = params.integer("limit", most.clone())?.or(params.integer("per_page", most)?).unwrap_or(ALL);
+        Self::read_with(params, ALL, PAGE_MAX)
+    }
+
+    /// Reads a page of `default` items unless the client says another number; at most `most`, whatever it says.
+    pub(super) fn read_with(params: &Params, default: usize, most: usize) -> Result<Self, ApiError> {
+        let said = params.integer("limit", 1..=ALL)?.or(params.integer("per_page", 1..=ALL)?);
+        let limit = said.map_or(default, |limit| limit.min(most));
         let first = params.integer("page", 1..=ALL)?.map_or(0, |page| limit.saturating_mul(page - 1));
         Ok(Self { limit, offset: params.integer("offset", 0..=ALL)?.unwrap_or(first) })
     }
@@ -47,6 +53,18 @@ mod tests {
         let shown = json!({"total": 3, "limit": 3, "offset": 0, "page": 1, "per_page": 3, "has_more": false});
         assert_eq!(page.to_json(3, 3), shown);
         assert_eq!(page.to_json(0, 0)["has_more"], false);
+    }
+
+    #[test]
+    fn a_page_is_as_large_as_asked_for_up_to_a_bound() {
+        let read = |pairs: &[(&str, &str)]| {
+            let page = Page::read_with(&Params::of(pairs), 50, 1000).map_err(|error| error.message)?;
+            Ok::<_, String>((page.limit, page.offset))
+        };
+        assert_eq!(read(&[]), Ok((50, 0)));
+        assert_eq!(read(&[("limit", "5000"), ("offset", "7")]), Ok((1000, 7)));
+        assert_eq!(read(&[("page", "3"), ("per_page", "20")]), Ok((20, 40)));
+        assert!(read(&[("limit", "0")]).is_err() && read(&[("page", "x")]).is_err());
     }
 
     #[test]

@@ -7,13 +7,15 @@ use axum::routing::{get, post};
 use carillon_shared::clock::Timestamp;
 use carillon_shared::job::{Fields, JobState, RateLimit};
 use carillon_shared::name::{NameError, QueueName};
-use carillon_shared::store::{QueueChange, QueueStats};
+use carillon_shared::store::{QueueChange, QueueStats, Recent};
 use serde_json::{Map, Value, json};
 
 use super::ApiState;
 use super::body::{Json, object};
 use super::dialect::Dialect;
 use super::error::ApiError;
+use super::page::Page;
+use super::query::Params;
 use super::reply::{Answer, Reply, twice};
 
 pub(super) fn routes() -> Router<ApiState> {
@@ -25,27 +27,35 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/ojs/v1/queues/{name}/resume", post(resume))
 }
 
-pub(super) async fn list(State(api): State<ApiState>) -> Answer {
-    let queues: Vec<Value> = api.store().queues().await?.iter().map(|stats| described(stats).into()).collect();
-    let total = queues.len();
+/// `?limit=&offset=` or `?page=&per_page=`; all of them without.
+pub(super) async fn list(State(api): State<ApiState>, params: Params) -> Answer {
+    let page = Page::read(&params)?;
+    let all = api.store().queues().await?;
+    let shown = all.iter().skip(page.offset).take(page.limit);
+    let queues: Vec<Value> = shown.map(|stats| described(stats).into()).collect();
     Ok(Reply::ok(json!({
-        "count": total,
+        "count": queues.len(),
         "items": queues,
         "queues": queues,
-        "pagination": {"total": total, "limit": total.max(1), "offset": 0, "has_more": false},
+        "pagination": page.to_json(all.len(), queues.len()),
     })))
 }
 
 /// A queue; zeros for one that was never used, because queues need no creation.
 pub(super) async fn show(State(api): State<ApiState>, Path(name): Path<String>) -> Answer {
-    let stats = api.store().queue(known(&name)?).await?;
-    Ok(Reply::ok(twice("queue", described(&stats))))
+    let name = known(&name)?;
+    let (stats, recent) = tokio::try_join!(api.store().queue(name.clone()), api.store().recent(&name))?;
+    let mut queue = described(&stats);
+    queue.extend(lately(&recent));
+    Ok(Reply::ok(twice("queue", queue)))
 }
 
 /// The counters of a queue; zeros for one that was never used.
 async fn stats(State(api): State<ApiState>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
-    let stats = api.store().queue(known(&name)?).await?;
-    let counts = counts(&stats);
+    let name = known(&name)?;
+    let (stats, recent) = tokio::try_join!(api.store().queue(name.clone()), api.store().recent(&name))?;
+    let mut counts = counts(&stats);
+    counts.extend(lately(&recent));
     let mut answer = json!({
         "name": stats.name,
         "status": status(&stats),
@@ -141,7 +151,20 @@ fn counts(stats: &QueueStats) -> Map<String, Value> {
     map.insert("queue".to_owned(), stats.name.as_str().into());
     map.insert("paused".to_owned(), stats.paused.into());
     map.insert("depth".to_owned(), stats.count(JobState::Available).into());
+    map.insert("dead".to_owned(), stats.dead.into());
     map
+}
+
+/// What became of its jobs within the last hour.
+fn lately(recent: &Recent) -> Map<String, Value> {
+    let members = [
+        ("completed_last_hour", json!(recent.completed)),
+        ("failed_last_hour", json!(recent.failed)),
+        ("avg_duration_ms", json!(recent.avg_duration_ms)),
+        ("avg_wait_ms", json!(recent.avg_wait_ms)),
+        ("throughput_per_second", json!(recent.throughput_per_second)),
+    ];
+    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
 fn status(stats: &QueueStats) -> &'static str {

@@ -24,6 +24,8 @@ pub struct QueueStats {
     pub concurrency: Option<u32>,
     /// How many of its jobs may start within a span: `<starts>:<milliseconds>`.
     pub rate: Option<String>,
+    /// How many of its jobs are dead letters now.
+    pub dead: u64,
     /// Jobs by state; those of terminal states count all that ever were.
     pub counts: Vec<(JobState, u64)>,
 }
@@ -114,6 +116,7 @@ impl Store {
             created_at: hash.time("created")?,
             concurrency: hash.parsed("concurrency")?,
             rate: hash.text("rate").map(str::to_owned),
+            dead: hash.parsed::<i64>("dead")?.map_or(0, |dead| u64::try_from(dead).unwrap_or(0)),
             counts,
         })
     }

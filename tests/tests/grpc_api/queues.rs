@@ -1,11 +1,12 @@
 //! Queues and their counters.
 
 use carillon_scheduler::grpc::proto::{
-    ListQueuesRequest, PauseQueueRequest, QueueStatistics, QueueStatsRequest, ResumeQueueRequest,
+    EnqueueOptions, ListQueuesRequest, PauseQueueRequest, QueueStatistics, QueueStatsRequest, ResumeQueueRequest,
+    RetryPolicy,
 };
 use tonic::Code;
 
-use crate::client::{Api, refused};
+use crate::client::{Api, nack, refused, with};
 
 const QUEUE: &str = "default";
 
@@ -51,4 +52,19 @@ async fn a_name_that_no_queue_can_have_is_refused() {
     refused(&status, Code::InvalidArgument, "invalid_request", Some("queue"));
     let status = api.client().pause_queue(PauseQueueRequest::default()).await.expect_err("a mistake");
     refused(&status, Code::InvalidArgument, "invalid_request", Some("queue"));
+}
+
+#[tokio::test]
+async fn the_last_hour_and_the_dead_letters_are_counted() {
+    let api = Api::start().await;
+    api.job("echo").await;
+    let id = api.fetch().await.expect("a job").id;
+    api.ack(&id).await;
+    let retry = RetryPolicy { max_attempts: Some(1), on_exhaustion: "dead_letter".to_owned(), ..Default::default() };
+    api.enqueue(with("echo", EnqueueOptions { retry: Some(retry), ..Default::default() })).await;
+    let id = api.fetch().await.expect("a job").id;
+    api.client().nack(nack(&id, "handler_error")).await.expect("the end is taken");
+    let now = stats(&api).await;
+    assert_eq!((now.completed_last_hour, now.failed_last_hour, now.dead), (1, 1, 1));
+    assert!(now.throughput_per_second > 0.0 && now.avg_duration_ms >= 0.0 && now.avg_wait_ms >= 0.0);
 }

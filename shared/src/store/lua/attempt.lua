@@ -1,6 +1,35 @@
 -- The ways in which an attempt, or a job without one, ends. Shared by finish and reclaim.
 
+-- What ended in this call, by queue. Counted at its end, so that many ends cost as much as one.
+local tallies = {}
+
+local function tally(job)
+  tallies[job.queue] = tallies[job.queue] or { completed = 0, failed = 0, ran_ms = 0, waited_ms = 0 }
+  return tallies[job.queue]
+end
+
+local MINUTES_KEPT_MS = '7200000'
+
+-- Counts what ended by the minute: `c<minute>` is 2^40 for each job that completed, and the ms they ran; `w<minute>` the ms
+-- they had waited; `f<minute>` the attempts that failed.
+local function count_minutes()
+  local minute = math.floor(NOW_MS / 60000)
+  for queue, ended in pairs(tallies) do
+    local minutes = key(MINUTES, queue .. ':' .. text(math.floor(minute / 10)))
+    local function add(field, delta)
+      if delta == 0 then return end
+      local sum = redis.pcall('HINCRBY', minutes, field .. text(minute), text(delta))
+      -- The first of its kind: until then nobody saw to it that it is forgotten.
+      if sum == delta then redis.call('PEXPIRE', minutes, MINUTES_KEPT_MS) end
+    end
+    add('c', ended.completed * 1099511627776 + ended.ran_ms)
+    add('w', ended.waited_ms)
+    add('f', ended.failed)
+  end
+end
+
 local function tell_failed(job, item, state)
+  tally(job).failed = tally(job).failed + 1
   local data = job_data(job) .. ',"state":"' .. state .. '","attempt":' .. job.attempt
   tell('job.failed', 'workers', job.id, data .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started or NOW_MS))
     .. ',"error":' .. item.error .. '}')
@@ -20,6 +49,10 @@ end
 local ENDS = {}
 
 function ENDS.completed(job, item, look)
+  local ended, started = tally(job), tonumber(job.started)
+  ended.completed = ended.completed + 1
+  ended.ran_ms = ended.ran_ms + math.max(0, NOW_MS - started)
+  ended.waited_ms = ended.waited_ms + math.max(0, started - tonumber(job.enqueued or started))
   if job.failed then unset(job, 'failed') end
   if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
   enter(job, 'completed', NOW, 'ended', NOW)
@@ -53,6 +86,7 @@ function ENDS.dead(job, item, look)
   place(key(ENDED, 'dead'), job.id, NOW)
   place(key(DEAD, job.queue), job.id, NOW)
   count(job.queue, 'discarded', 1)
+  count(job.queue, 'dead', 1)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, item.summary)
 end
@@ -72,6 +106,9 @@ function ENDS.returned(job, item)
     .. item.delay_ms .. ',"error":' .. item.error .. '}')
 end
 
+-- What an end is to whoever waits for the job; nothing when it is none.
+local OUTCOMES = { completed = 'completed', discarded = 'failed', dead = 'failed' }
+
 local function end_attempt(item)
   local job = job_read(item.id)
   if not job then return 'gone' end
@@ -86,6 +123,3 @@ local function end_attempt(item)
   ENDS[item.outcome](job, item, look)
   return 'ok'
 end
--- What an end is to whoever waits for the job; nothing when it is none.
-local OUTCOMES = { completed = 'completed', discarded = 'failed', dead = 'failed' }
-

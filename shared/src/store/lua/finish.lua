@@ -8,7 +8,8 @@
 --       Outcomes: completed; retryable (after the delay); discarded; dead (discarded, kept among the dead letters);
 --       returned (given back: no attempt burned; after the delay, or at once when it is 0).
 -- Pre   the job is active under this very lease.
--- Post  it is in the index of its new state; result or error kept; the run of an entry is closed; events told.
+-- Post  it is in the index of its new state; result or error kept; the run of an entry is closed; its minute counts it;
+--       events told.
 -- Reply {now, code…} with code: ok | done (this end was reported before) | stale (the lease is another's, or the job was
 --       taken back) | cancelled (it was cancelled under this lease) | gone (no such job).
 
@@ -20,4 +21,5 @@ for i = 2, #ARGV - 4, 7 do
     summary = arg(i + 5), error = arg(i + 6), errors_kept = tonumber(arg(1)),
   }))
 end
+count_minutes()
 return reply

@@ -46,4 +46,5 @@ for i = 3, #ARGV - 4, 7 do
     errors_kept = tonumber(arg(i + 6)),
   }))
 end
+count_minutes()
 return reply
