@@ -192,11 +192,14 @@ impl Client {
 
     async fn finish(&self, held: Held, ending: Ending, presented: &Presented) -> Result<Job, ClientError> {
         let id = held.id;
+        let completes = matches!(ending, Ending::Completed { .. });
         let reply = self.store.end(&[AttemptEnd { held, ending }]).await?;
         let job = self.store.job(id).await?.ok_or(ClientError::NoJob(id))?;
         match reply.first() {
             Some(EndReply::Ended) => Ok(job),
             Some(EndReply::AlreadyEnded) if presented.lease.is_some() => Ok(job),
+            // It was active when we looked, and the lease is the same: the call was repeated because its first answer was lost.
+            Some(EndReply::AlreadyEnded) if completes == (job.record.state == JobState::Completed) => Ok(job),
             Some(EndReply::Stale) => Err(ClientError::Superseded(id)),
             _ => Err(ClientError::Conflict { id, state: job.record.state, expected: "active" }),
         }

@@ -4,7 +4,7 @@ use redis::Value;
 
 use super::{Reply, Store, StoreError, script};
 use crate::cron::OverlapPolicy;
-use crate::id::{JobId, Partition};
+use crate::id::{JobId, Partition, nonce};
 use crate::job::Job;
 use crate::name::QueueName;
 
@@ -64,16 +64,13 @@ impl Store {
     ///
     /// When Redis cannot be reached or takes no more.
     pub async fn revive(&self, id: JobId) -> Result<bool, StoreError> {
+        let request = nonce();
         for partition in self.keys().partitions_of(id) {
             let keys = self.key(partition);
             let names = vec![keys.ended("dead"), keys.job(id)];
             let concurrent = self.runs_may_be_concurrent(partition, id).await?;
-            if self
-                .run(&script::revive, &keys, names, vec![id.to_string().into(), i64::from(concurrent).into()])
-                .await?
-                .text(0)?
-                == "ok"
-            {
+            let args = vec![id.to_string().into(), i64::from(concurrent).into(), request.as_str().into()];
+            if self.run(&script::revive, &keys, names, args).await?.text(0)? == "ok" {
                 return Ok(true);
             }
         }
@@ -94,10 +91,12 @@ impl Store {
     ///
     /// When Redis cannot be reached.
     pub async fn bury(&self, id: JobId) -> Result<bool, StoreError> {
+        let request = nonce();
         for partition in self.keys().partitions_of(id) {
             let keys = self.key(partition);
-            let names = vec![keys.ended("dead"), keys.job(id)];
-            if self.run(&script::bury, &keys, names, vec![id.to_string().into()]).await?.text(0)? == "ok" {
+            let names = vec![keys.ended("dead"), keys.job(id), keys.done(&request)];
+            let args = vec![id.to_string().into(), request.as_str().into()];
+            if self.run(&script::bury, &keys, names, args).await?.text(0)? == "ok" {
                 return Ok(true);
             }
         }

@@ -228,10 +228,12 @@ impl Store {
     ///
     /// When Redis cannot be reached.
     pub async fn activate(&self, id: JobId) -> Result<ChangeReply, StoreError> {
+        let request = nonce();
         for partition in self.keys().partitions_of(id) {
             let keys = self.key(partition);
             let names = vec![keys.parked(), keys.job(id)];
-            let reply = self.run(&script::activate, &keys, names, vec![id.to_string().into()]).await?;
+            let args = vec![id.to_string().into(), request.as_str().into()];
+            let reply = self.run(&script::activate, &keys, names, args).await?;
             let reply = change(&keys.job(id), &reply)?;
             if reply != ChangeReply::Gone {
                 return Ok(reply);
@@ -287,8 +289,10 @@ impl Store {
     ///
     /// When Redis cannot be reached.
     pub async fn cancel(&self, id: JobId, by: &str, reason: &str) -> Result<CancelReply, StoreError> {
+        let request = nonce();
         for partition in self.keys().partitions_of(id) {
-            let reply = self.cancel_in(partition, id, by, reason).await?;
+            let args = vec![id.to_string().into(), by.into(), reason.into(), request.as_str().into()];
+            let reply = self.cancel_in(partition, id, args).await?;
             if reply != CancelReply::Gone {
                 return Ok(reply);
             }
@@ -296,17 +300,10 @@ impl Store {
         Ok(CancelReply::Gone)
     }
 
-    async fn cancel_in(
-        &self,
-        partition: Partition,
-        id: JobId,
-        by: &str,
-        reason: &str,
-    ) -> Result<CancelReply, StoreError> {
+    async fn cancel_in(&self, partition: Partition, id: JobId, args: Vec<Arg<'_>>) -> Result<CancelReply, StoreError> {
         let keys = self.key(partition);
         let names = vec![keys.ended("cancelled"), keys.job(id)];
-        let reply =
-            self.run(&script::cancel, &keys, names, vec![id.to_string().into(), by.into(), reason.into()]).await?;
+        let reply = self.run(&script::cancel, &keys, names, args).await?;
         let state = || {
             let text = reply.text(2)?;
             text.parse().map_err(|_| StoreError::corrupt(keys.job(id), text))
@@ -369,13 +366,13 @@ pub(super) fn record_fields(envelope: &Envelope) -> Vec<(&'static str, Arg<'_>)>
     if let Some(visibility) = envelope.visibility {
         fields.push(("visibility", i64::try_from(visibility.as_millis()).unwrap_or(i64::MAX).into()));
     }
+    if let Some((at, _)) = envelope.expires_at {
+        fields.push(("expires", at.as_ms().into()));
+    }
     if let Some(limit) = &envelope.key_limit {
         fields.push(("limit", limit.key.as_str().into()));
         fields.extend(limit.rate.map(|rate| ("lrate", rate.to_string().into())));
         fields.extend(limit.concurrency.map(|most| ("lmost", i64::from(most).into())));
-    }
-    if let Some((at, _)) = envelope.expires_at {
-        fields.push(("expires", at.as_ms().into()));
     }
     fields
 }

@@ -2,12 +2,13 @@
 -- Makes a dead letter available again, as if it had never been tried; its errors are kept.
 --
 -- KEYS  events, ended:dead, job. ARGV 1 id, 2 whether runs of its entry may be concurrent (1) or it must wait for those that
---       are live (0).
+--       are live (0), 3 who asks: the same request is answered the same.
 -- Pre   it is among the dead letters. Post available, attempt 0; it holds its fingerprint again if nobody else does.
 -- Reply {"ok", now} | {"gone", now} (no such dead letter).
 
 local job = job_read(arg(1))
 local behind = false
+if job and job.asked == arg(3) then return { 'ok', NOW_MS } end
 if not job or not job.dead then return { 'gone', NOW_MS } end
 check_indexes(job)
 redis.call('ZCARD', key(ENDED, 'dead'))
@@ -20,7 +21,7 @@ end
 if job.unique then redis.call('SET', key(UNIQUE, job.unique), job.id, 'NX') end
 leave(job)
 unset(job, 'dead', 'failed', 'ended', 'started', 'delay', 'due', 'crashes', 'returns', 'expired', 'previous')
-set(job, 'state', 'available', 'attempt', '0', 'seq', next_seq(job.queue), 'enqueued', NOW_MS)
+set(job, 'asked', arg(3), 'state', 'available', 'attempt', '0', 'seq', next_seq(job.queue), 'enqueued', NOW_MS)
 if behind then
   set(job, 'waits', '1')
   wait_in_line(job.cron, job.id)
