@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::ApiState;
 use super::body::{Json, object};
 use super::error::ApiError;
+use super::page::Page;
 use super::query::Params;
 use super::reply::{Answer, Reply, twice};
 
@@ -27,19 +28,17 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/ojs/v1/dead-letter/{id}/retry", post(retry))
 }
 
-/// `?queue=&limit=&offset=&cursor=`; newest first.
+/// `?queue=&limit=&offset=`, or `cursor`, or `page` and `per_page`; newest first.
 pub(super) async fn list(State(api): State<ApiState>, params: Params) -> Answer {
     let queue = params.text("queue").map(queue).transpose()?;
-    let limit = params.integer("limit", 1..=usize::MAX)?.unwrap_or(LETTERS_DEFAULT).min(LETTERS_MAX);
-    let offset = match params.integer("offset", 0..=usize::MAX)? {
-        Some(offset) => offset,
-        None => params.integer("cursor", 0..=usize::MAX)?.unwrap_or(0),
-    };
+    let page = Page::read_with(&params, LETTERS_DEFAULT, LETTERS_MAX)?;
+    let offset = params.integer("cursor", 0..=usize::MAX)?.unwrap_or(page.offset);
+    let limit = page.limit;
     let letters = api.store().dead_letters(queue.as_ref(), offset, limit).await?;
     let total = usize::try_from(letters.total).unwrap_or(usize::MAX);
     let jobs: Vec<Value> = letters.jobs.iter().map(|job| job.to_json().into()).collect();
     let next = offset.saturating_add(limit);
-    let mut pagination = json!({"total": total, "limit": limit, "offset": offset, "has_more": next < total});
+    let mut pagination = Page { limit, offset }.to_json(total, jobs.len());
     if next < total {
         pagination["next_cursor"] = next.to_string().into();
     }

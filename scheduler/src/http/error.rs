@@ -41,7 +41,10 @@ impl ApiError {
 
     /// A field that is missing or wrong; the field is empty when it is the whole request.
     pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let validation = json!([{"field": field, "message": message}]);
         let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request", VALIDATION, message);
+        let error = error.detail("validation", validation);
         let hint = if field.is_empty() { "correct the request".to_owned() } else { format!("correct `{field}`") };
         error.field(field).hint(format!("{hint} and send it again"))
     }

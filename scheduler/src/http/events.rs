@@ -22,7 +22,12 @@ const EVENTS_MAX: usize = 1000;
 const SCANNED_MAX: usize = 20_000;
 
 pub(super) fn routes() -> Router<ApiState> {
-    Router::new().route("/ojs/v1/events", get(events)).route("/ojs/v1/events/stream", get(stream::stream))
+    Router::new()
+        .route("/ojs/v1/events", get(events))
+        .route("/ojs/v1/events/stream", get(stream::stream))
+        .route("/ojs/v1/jobs/{id}/events", get(stream::of_job))
+        .route("/ojs/v1/jobs/{id}/progress/stream", get(stream::of_progress))
+        .route("/ojs/v1/queues/{name}/events", get(stream::of_queue))
 }
 
 async fn events(State(api): State<ApiState>, params: Params, headers: HeaderMap) -> Result<Response, ApiError> {

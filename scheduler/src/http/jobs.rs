@@ -53,8 +53,15 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
     })
 }
 
+/// The job, with what its handler said of its progress.
 pub(super) async fn show(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {
-    shown(&api, known(&id)?).await
+    let id = known(&id)?;
+    let (job, progress) = tokio::try_join!(api.store().job(id), api.store().progress(id))?;
+    let mut map = job.ok_or_else(|| ApiError::no_job(&id.to_string()))?.to_json();
+    if let Some(progress) = progress {
+        map.insert("progress".to_owned(), progress);
+    }
+    Ok(Reply::ok(twice("job", map)))
 }
 
 pub(super) async fn cancel(State(api): State<ApiState>, Path(id): Path<String>, MaybeJson(body): MaybeJson) -> Answer {

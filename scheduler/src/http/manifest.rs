@@ -41,7 +41,7 @@ async fn manifest() -> Reply {
         },
         "extensions": [
             "cron-ledger", "cron-preview", "redis-inbox", "events", "quartz-dialect", "progress", "admin", "long-poll",
-            "lease-tokens",
+            "lease-tokens", "rate-limits", "nested-workflows",
         ],
         "unique_job_strength": "strong",
         "endpoints": {"base_url": "/ojs/v1", "manifest": "/ojs/manifest", "health": "/ojs/v1/health"},

@@ -58,7 +58,11 @@ fn read(fields: &Fields<'_>) -> Result<Nack, ApiError> {
 
 fn failure(error: &Fields<'_>) -> Result<Failure, ApiError> {
     let named = |name| Ok::<_, Refusal>(error.text(name)?.map(|text| cut(text, NAME_CHARS_MAX)));
-    let details = error.find("details").cloned();
+    // Typed clients read an object.
+    let details = error.find("details").map(|details| match details {
+        Value::Object(_) => details.clone(),
+        other => serde_json::json!({"value": other}),
+    });
     if details.as_ref().is_some_and(|details| details.to_string().len() > DETAILS_BYTES_MAX) {
         return Err(ApiError::too_large(format!("error.details has more than {DETAILS_BYTES_MAX} bytes")));
     }
@@ -114,6 +118,12 @@ mod tests {
             (failure.backtrace, failure.details),
             (vec!["one".to_owned(), "two".to_owned()], Some(json!({"x": 1})))
         );
+    }
+
+    #[test]
+    fn details_are_always_an_object() {
+        let nack = nack(&json!({"error": {"message": "m", "details": "text"}})).expect("a nack");
+        assert_eq!(nack.failure.details, Some(json!({"value": "text"})));
     }
 
     #[test]

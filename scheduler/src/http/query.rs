@@ -38,13 +38,19 @@ impl Params {
         let Some(text) = self.text(name) else { return Ok(None) };
         text.parse().ok().filter(|number| range.contains(number)).map(Some).ok_or_else(|| {
             let (from, to) = (range.start(), range.end());
-            ApiError::invalid(name, format!("{name} must be a whole number from {from} to {to}"))
+            let bounds = if *to == usize::MAX { format!("of at least {from}") } else { format!("from {from} to {to}") };
+            ApiError::invalid(name, format!("{name} must be a whole number {bounds}"))
         })
     }
 
-    /// How many items are asked for.
+    /// How many items are asked for; whoever asks for more than there may be is given `most`.
     pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, ApiError> {
-        Ok(self.integer("limit", 1..=most)?.unwrap_or(default))
+        Ok(self.integer("limit", 1..=usize::MAX)?.unwrap_or(default).min(most))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, ApiError> {
@@ -62,7 +68,7 @@ mod tests {
     use super::*;
 
     fn params(pairs: &[(&str, &str)]) -> Params {
-        Params(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        Params::of(pairs)
     }
 
     #[test]
@@ -74,9 +80,10 @@ mod tests {
     fn numbers_keep_to_their_bounds() {
         assert_eq!(params(&[("limit", "7")]).limit(5, 10).map_err(|_| ()), Ok(7));
         assert_eq!(params(&[("limit", "")]).limit(5, 10).map_err(|_| ()), Ok(5));
-        for wrong in ["0", "11", "x", "-1"] {
+        assert_eq!(params(&[("limit", "11")]).limit(5, 10).map_err(|_| ()), Ok(10));
+        for wrong in ["0", "x", "-1"] {
             let error = params(&[("limit", wrong)]).limit(5, 10).expect_err("out of bounds");
-            assert_eq!(error.message, "limit must be a whole number from 1 to 10");
+            assert_eq!(error.message, "limit must be a whole number of at least 1");
         }
     }
 }

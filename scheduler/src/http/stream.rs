@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event as Frame, KeepAlive, Sse};
@@ -30,11 +30,55 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let filter = channel(filter(&params)?, &params)?;
-    let start = match resumed(&params, &headers)? {
+    follow(&api, &params, &headers, filter).await
+}
+
+/// What happens to one job.
+pub(super) async fn of_job(
+    State(api): State<ApiState>,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let filter = filter(&params)?.about(&id);
+    follow(&api, &params, &headers, filter).await
+}
+
+/// What the handler of one job says of its progress.
+pub(super) async fn of_progress(
+    State(api): State<ApiState>,
+    Path(id): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let types = ["job.progress".to_owned()];
+    let filter = EventFilter::read(&types, &[], &[]).map_err(|error| ApiError::invalid(error.field, error.message))?;
+    follow(&api, &params, &headers, filter.about(&id)).await
+}
+
+/// What happens in one queue.
+pub(super) async fn of_queue(
+    State(api): State<ApiState>,
+    Path(name): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let queue: QueueName = name.parse().map_err(|error: NameError| ApiError::invalid("queue", error.to_string()))?;
+    let filter = filter(&params)?.in_queue(queue);
+    follow(&api, &params, &headers, filter).await
+}
+
+async fn follow(
+    api: &ApiState,
+    params: &Params,
+    headers: &HeaderMap,
+    filter: EventFilter,
+) -> Result<Response, ApiError> {
+    let start = match resumed(params, headers)? {
         Some(cursor) => cursor,
         None => api.store().newest_event().await?,
     };
-    let place = Place::take(&api)?;
+    let place = Place::take(api)?;
     let frames = frames(Follower::new(api.store().clone(), start), filter, place);
     let until_stop = frames.take_until(api.0.stop.clone().cancelled_owned());
     let heartbeat = KeepAlive::new().interval(api.limits().heartbeat).text("alive");
@@ -114,12 +158,24 @@ fn data(event: &Event) -> String {
     }
     let Ok(Value::Object(mut envelope)) = serde_json::from_str(&text) else { return text };
     let members = event.members();
+    if let Some(from) = state_before(&event.kind) {
+        envelope.insert("from".to_owned(), from.into());
+    }
     for (name, member) in [("job_id", "job_id"), ("queue", "queue"), ("from", "previous_state"), ("to", "state")] {
         if let Some(value) = members.get(member) {
             envelope.insert(name.to_owned(), value.clone());
         }
     }
     Value::Object(envelope).to_string()
+}
+
+/// The state that a job was in before, where there is but one.
+fn state_before(kind: &str) -> Option<&'static str> {
+    match kind {
+        "job.started" => Some("available"),
+        "job.completed" | "job.failed" | "job.retrying" | "job.discarded" => Some("active"),
+        _ => None,
+    }
 }
 
 fn gap(after: &EventCursor) -> Frame {
@@ -145,8 +201,8 @@ mod tests {
         };
         let data: Value = serde_json::from_str(&data(&event)).expect("JSON");
         assert_eq!(
-            (&data["to"], &data["job_id"], &data["type"]),
-            (&"completed".into(), &"J".into(), &"job.completed".into())
+            (&data["to"], &data["from"], &data["job_id"], &data["type"]),
+            (&"completed".into(), &"active".into(), &"J".into(), &"job.completed".into())
         );
     }
 }

@@ -323,7 +323,9 @@ fn retry(said: &Said<'_>) -> Result<RetryPolicy, Refusal> {
             policy = RetryPolicy::parse(map, &path)?;
         }
     }
-    if let Some(most) = said.options.integer("max_attempts", 0, 1000)? {
+    // It is part of the policy wherever it stands.
+    let most = said.read(|fields| fields.integer("max_attempts", 0, 1000));
+    if let Some(most) = most.map_err(|refusal| Refusal::retry(refusal.field, refusal.message))? {
         policy.max_attempts = u32::try_from(most).unwrap_or(policy.max_attempts);
     }
     Ok(policy)
@@ -404,7 +406,21 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_attempts_may_be_said_in_three_places_and_is_part_of_the_policy() {
+        let most = |job: Value| read(&job).map(|envelope| envelope.retry.max_attempts).map_err(|refusal| refusal.kind);
+        let retry = json!({"max_attempts": 5});
+        assert_eq!(most(json!({"type": "a", "args": [], "retry": retry})), Ok(5));
+        assert_eq!(most(json!({"type": "a", "args": [], "retry": retry, "max_attempts": 6})), Ok(6));
+        assert_eq!(most(json!({"type": "a", "args": [], "max_attempts": 6, "options": {"max_attempts": 7}})), Ok(7));
+        assert_eq!(most(json!({"type": "a", "args": [], "max_attempts": 1.5})), Err(RefusalKind::RetryPolicy));
+    }
+
+    #[test]
     fn what_is_kept_reads_as_the_same_envelope() {
+        let keyed = json!({"type": "a", "args": [], "rate_limit": {"key": "k", "concurrency": 2, "rate": 1}});
+        let first = read(&keyed).expect("a job");
+        let id = JobId::random(NOW, crate::id::Partition(0));
+        assert_eq!(read(&Value::from(first.to_json(id))), Ok(Envelope { id: Some(id), ..first }));
         let job = json!({"type": "a.b", "args": [1, "x"], "priority": -5, "timeout_ms": 10, "expires_at": "2099-12-31T23:59:59Z",
             "scheduled_at": "2098-01-01T00:00:00+01:00", "retry": {"max_attempts": 9}, "tags": ["t"], "x": null,
             "unique": {"keys": ["args"]}, "rate_limit": {"rate": 5, "period": "PT1M"}});
@@ -414,7 +430,3 @@ mod tests {
         assert_eq!(again, Envelope { id: Some(id), ..first });
     }
 }
-        let keyed = json!({"type": "a", "args": [], "rate_limit": {"key": "k", "concurrency": 2, "rate": 1}});
-        let first = read(&keyed).expect("a job");
-        let id = JobId::random(NOW, crate::id::Partition(0));
-        assert_eq!(read(&Value::from(first.to_json(id))), Ok(Envelope { id: Some(id), ..first }));

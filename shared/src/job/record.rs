@@ -60,6 +60,9 @@ pub struct Record {
     pub returns: u32,
 }
 
+/// The worker of a claim that did not say who asked; clients are not told of it.
+const NOBODY: &str = "anonymous";
+
 /// A job, whole: what was said about it, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -115,7 +118,7 @@ impl Job {
             }
         };
         put("previous_state", record.previous_state.map(|state| state.as_str().into()));
-        put("worker_id", record.worker.clone().map(Value::from));
+        put("worker_id", record.worker.clone().filter(|worker| worker != NOBODY).map(Value::from));
         put(
             "lease_token",
             record.lease.as_ref().filter(|_| record.state == JobState::Active).map(|l| l.as_ref().into()),

@@ -173,3 +173,24 @@ async fn a_stream_lives_through_an_outage_of_redis() {
     let after = api.job(&json!({"type": "echo", "args": []})).await;
     assert_eq!(frames.next().await.data["subject"], json!(after));
 }
+
+#[tokio::test]
+async fn a_job_a_queue_and_the_progress_of_a_handler_have_streams_of_their_own() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": [], "queue": "mine"})).await;
+    let mut of_job = Frames::open(&api, &format!("/ojs/v1/jobs/{id}/events"), None).await;
+    let mut of_queue = Frames::open(&api, "/ojs/v1/queues/mine/events?types=job.started", None).await;
+    let mut of_progress = Frames::open(&api, &format!("/ojs/v1/jobs/{id}/progress/stream"), None).await;
+    api.job(&json!({"type": "echo", "args": [], "queue": "others"})).await;
+    api.post("/ojs/v1/workers/fetch", &json!({"queues": ["others"]})).await;
+    api.post("/ojs/v1/workers/fetch", &json!({"queues": ["mine"]})).await;
+    api.post("/ojs/v1/workers/progress", &json!({"job_id": id, "percentage": 50})).await;
+    for frames in [&mut of_job, &mut of_queue] {
+        let frame = frames.next().await;
+        assert_eq!((frame.event.as_deref(), &frame.data["job_id"]), (Some("job.started"), &json!(id)));
+        assert_eq!((&frame.data["from"], &frame.data["to"]), (&json!("available"), &json!("active")));
+    }
+    let frame = of_progress.next().await;
+    assert_eq!((frame.event.as_deref(), &frame.data["data"]["progress_percent"]), (Some("job.progress"), &json!(50)));
+    api.get("/ojs/v1/queues/No%20Queue/events").await.refused(400, "invalid_request", Some("queue"));
+}

@@ -167,3 +167,41 @@ async fn a_pending_job_waits_until_it_is_activated() {
     api.poke(&format!("/ojs/v1/jobs/{id}/activate")).await.refused(409, "conflict", None);
     assert_eq!(offered(&api, "w").await, 1);
 }
+
+#[tokio::test]
+async fn what_a_handler_says_of_its_progress_is_shown_with_its_job() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": []})).await;
+    fetched(&api, "w").await;
+    assert_eq!(job(&api, &id).await["progress"], Value::Null);
+    api.post("/ojs/v1/workers/progress", &json!({"job_id": id, "percentage": 40, "message": "on it"})).await;
+    let progress = job(&api, &id).await["progress"].clone();
+    assert_eq!((&progress["percentage"], &progress["message"]), (&json!(40.0), &json!("on it")));
+}
+
+#[tokio::test]
+async fn nobody_is_named_who_did_not_say_who_asked() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": []})).await;
+    api.post("/ojs/v1/workers/fetch", &json!({"queues": ["default"]})).await;
+    assert_eq!(job(&api, &id).await["worker_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn details_of_an_error_are_kept_as_an_object() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": []})).await;
+    fetched(&api, "w").await;
+    nack(&api, &id, &json!({"code": "c", "message": "m", "details": ["x"]})).await;
+    assert_eq!(job(&api, &id).await["error"]["details"], json!({"value": ["x"]}));
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_asks_for_a_time_is_given_it() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": [], "visibility_timeout_ms": 3_600_000})).await;
+    fetched(&api, "w").await;
+    let beat = json!({"worker_id": "w", "active_jobs": [id], "visibility_timeout_ms": 50});
+    assert_eq!(api.post("/ojs/v1/workers/heartbeat", &beat).await.json()["jobs_extended"], json!([id]));
+    until_state(&api, &id, "available").await;
+}

@@ -4,8 +4,9 @@
 -- KEYS  events, leases. ARGV 1 lease (ms), or "" for as long as each was claimed for, 2 worker, 3 how far apart the events of
 --       one attempt are at least (ms); then per job: id, lease, or "" for a client that was told none: then it must have
 --       claimed as this worker, or as nobody in particular.
--- Pre   the job is active under this very lease. Post its deadline is now + lease (its own visibility timeout, if any). The
---       first extension of an attempt is told, and then one in so many ms.
+-- Pre   the job is active under this very lease. Post its deadline is now + lease: for a client without lease what it asks
+--       for, else what the job was claimed for; for one with a lease the job's own visibility timeout comes first. The first
+--       extension of an attempt is told, and then one in so many ms.
 -- Reply {now, code…} with code: ok | cancelled | lost (another holds it, or it has ended, or it is gone).
 
 local reply = { NOW_MS }
@@ -16,7 +17,8 @@ for i = 4, #ARGV - 4, 2 do
   local job = redis.call('HMGET', key(JOB, arg(i)), 'state', 'lease', 'visibility', 'held', 'worker', 'type', 'queue',
     'attempt', 'started', 'told')
   local mine = job[2] == arg(i + 1) or (arg(i + 1) == '' and (job[5] == arg(2) or job[5] == ANONYMOUS))
-  local ms = tonumber(job[3] or nil) or tonumber(arg(1)) or tonumber(job[4] or nil)
+  local own, asked = tonumber(job[3] or nil), tonumber(arg(1))
+  local ms = (arg(i + 1) ~= '' and own or asked) or asked or tonumber(job[4] or nil)
   local told = tonumber(job[10] or nil) or 0
   local silent = told < tonumber(job[9] or '0') or NOW_MS - told >= tonumber(arg(3))
   table.insert(held, {
