@@ -1,6 +1,7 @@
 //! A scheduler, whole, in one process: election, duties, intake, HTTP, gRPC.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_shared::client::Client;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::duty::{DutySettings, Intake, repeat};
 use crate::leader::Candidate;
+use crate::peers::Peers;
 use crate::{grpc, http};
 
 /// Why a scheduler cannot start.
@@ -74,7 +76,9 @@ impl App {
         tasks.spawn(candidate.run(stop.clone()));
         tasks.spawn(repeat(Intake::new(store.clone(), stop.clone()), stop.clone()));
         let state = http::ApiState::new(Client::new(store.clone()), config, metrics, stop.clone());
-        tasks.spawn(http::serve_with(
+        let peers = Arc::new(Peers::default());
+        tasks.spawn(http::serve_among(
+            peers.clone(),
             listener,
             http::router(state),
             http::Limits::default(),
@@ -83,7 +87,7 @@ impl App {
         ));
         if let Some(listener) = grpc_listener {
             let state = grpc::GrpcState::new(Client::new(store.clone()), config, stop.clone());
-            tasks.spawn(grpc::serve(listener, state, config.shutdown_grace));
+            tasks.spawn(grpc::serve_among(peers, listener, state, config.shutdown_grace));
         }
         let grpc_shown = grpc_address.map(|address| address.to_string());
         info!(http.address = %address, grpc.address = grpc_shown, instance, "scheduler started");

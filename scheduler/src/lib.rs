@@ -8,5 +8,6 @@ pub mod duty;
 pub mod grpc;
 pub mod http;
 pub mod leader;
+mod peers;
 pub mod samples;
 pub mod watch;

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use carillon_scheduler::grpc::proto::ManifestRequest;
+use carillon_scheduler::grpc::proto::ojs_service_client::OjsServiceClient;
 use carillon_shared::telemetry::METRICS;
 use carillon_tests::process::{Process, scheduler, worker};
 use carillon_tests::redis::{Server, namespace};
@@ -32,11 +34,12 @@ fn has_sample(text: &str, name: &str) -> bool {
 #[tokio::test]
 async fn every_metric_is_emitted() {
     let mut redis = Server::dedicated();
-    let (namespace, api, prometheus) = (namespace(), free_port(), free_port());
+    let (namespace, api, prometheus, grpc) = (namespace(), free_port(), free_port(), free_port());
     let common = ["--redis-url".to_owned(), redis.url(), "--namespace".to_owned(), namespace.to_string()];
     let mut serve = scheduler();
     serve
         .args(["serve", "--leader-ttl", "3s", "--retention-completed", "1s", "--port", &api.to_string()])
+        .args(["--grpc-port", &grpc.to_string()])
         .args(&common);
     let scheduler = Process::start(&serve);
     let mut work = worker();
@@ -45,6 +48,8 @@ async fn every_metric_is_emitted() {
     worker.printed("ready").await;
     scheduler.printed("leading").await;
 
+    let mut client = OjsServiceClient::connect(format!("http://127.0.0.1:{grpc}")).await.expect("gRPC is served");
+    client.manifest(ManifestRequest {}).await.expect("the scheduler answers");
     let (http, base) = (reqwest::Client::new(), format!("http://127.0.0.1:{api}/ojs/v1"));
     let post = async |path: &str, body: Value| {
         let answer = http.post(format!("{base}{path}")).json(&body).send().await.expect("the scheduler answers");

@@ -11,6 +11,8 @@ use carillon_shared::store::Keys;
 pub(super) struct Running<'a> {
     pub(super) config: &'a SchedulerConfig,
     pub(super) address: SocketAddr,
+    /// Where gRPC is served, if it is.
+    pub(super) grpc_address: Option<SocketAddr>,
     pub(super) keys: &'a Keys,
     /// The port of the private Redis, if there is one.
     pub(super) redis_port: Option<u16>,
@@ -33,6 +35,7 @@ pub(super) fn banner(running: &Running<'_>) -> String {
     };
     let rows = [
         ("HTTP API", api.clone()),
+        ("gRPC", running.grpc_address.map_or_else(|| "off".to_owned(), |address| reachable(address).to_string())),
         ("metrics", format!("{api}/metrics (scheduler), {worker_metrics} (worker)")),
         ("Redis", redis),
         ("inbox", format!("RPUSH {} '<job JSON>'", keys.inbox())),

@@ -116,6 +116,7 @@ async fn with_app(
     let said = say(&banner(&Running {
         config,
         address: app.address(),
+        grpc_address: app.grpc_address(),
         keys: app.store().keys(),
         redis_port: redis.map(PrivateRedis::port),
         worker_metrics: worker.metrics(),

@@ -1,9 +1,13 @@
-//! What every call has, whatever it asks for: the key, a time in which it must be answered, an id, and errors with details.
+//! What every call has, whatever it asks for: the key, a time in which it must be answered, an id, errors with details, and
+//! a place in the metrics.
+
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use carillon_shared::telemetry::metric::{self, label};
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
@@ -13,6 +17,7 @@ use super::key;
 use super::request_id::{REQUEST_ID, RequestId};
 use super::system::CONFORMANCE_LEVEL;
 
+const SERVICE: &str = "/ojs.v1.OJSService/";
 const SERVER_VERSION: HeaderName = HeaderName::from_static("x-ojs-server-version");
 const LEVEL: HeaderName = HeaderName::from_static("x-ojs-conformance-level");
 
@@ -20,13 +25,27 @@ const LEVEL: HeaderName = HeaderName::from_static("x-ojs-conformance-level");
 pub(super) async fn pass(State(api): State<GrpcState>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers(), api.store().clock().now());
     tracing::debug!(rpc.path = request.uri().path(), request.id = id.0, "call");
-    let checked = key::check(&api.0.access, request.uri().path(), request.headers());
+    let (started, path) = (Instant::now(), request.uri().path().to_owned());
+    let checked = key::check(&api.0.access, &path, request.headers());
     request.extensions_mut().insert(id.clone());
     let response = match checked {
         Ok(()) => timeout(api.0.limits.call, next.run(request)).await.unwrap_or_else(|_| refused(RpcError::too_slow())),
         Err(error) => refused(error),
     };
-    dressed(response, &id)
+    let response = dressed(response, &id);
+    measure(&path, &response, started.elapsed());
+    response
+}
+
+/// Counts a call. Paths are the client's own words, so a method that there is not has no name.
+fn measure(path: &str, response: &Response, elapsed: Duration) {
+    let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    let known = path.strip_prefix(SERVICE).filter(|_| code != Code::Unimplemented);
+    let method = known.unwrap_or("none").to_owned();
+    metrics::counter!(metric::GRPC_REQUESTS_TOTAL,
+        label::METHOD => method.clone(), label::STATUS => format!("{code:?}"))
+    .increment(1);
+    metrics::histogram!(metric::GRPC_REQUEST_SECONDS, label::METHOD => method).record(elapsed.as_secs_f64());
 }
 
 /// What is answered after a handler panicked.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use carillon_shared::client::WorkerSaid;
 use carillon_shared::id::JobId;
 use carillon_shared::name::WorkerId;
-use carillon_shared::store::{WorkerInfo, WorkerOrder};
+use carillon_shared::store::WorkerOrder;
 use serde_json::Value;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
@@ -58,15 +59,8 @@ async fn noted(
     state: proto::WorkerState,
     running: &[JobId],
 ) -> Result<Option<WorkerOrder>, RpcError> {
-    let now = api.store().clock().now();
-    let before = api.store().worker(worker).await?;
-    let mut info = before.unwrap_or_else(|| WorkerInfo::unknown(worker.clone(), now));
-    if let Some(word) = word(state) {
-        word.clone_into(&mut info.state);
-    }
-    info.active_job_ids = running.to_vec();
-    info.last_heartbeat_at = now;
-    Ok(api.store().note_worker(&info).await?)
+    let said = WorkerSaid { state: word(state).map(str::to_owned), ..WorkerSaid::default() };
+    Ok(api.client().note_worker(worker, said, running).await?)
 }
 
 fn word(state: proto::WorkerState) -> Option<&'static str> {
@@ -86,7 +80,7 @@ fn directed(order: Option<WorkerOrder>) -> proto::WorkerState {
     }
 }
 
-/// When the lease of a job that was just extended ends: its own wish comes first, then the caller's.
+/// When the lease of a job that was just extended ends: the caller's wish comes first, then its own.
 async fn deadline(
     api: &GrpcState,
     job: Option<&JobId>,
@@ -95,7 +89,7 @@ async fn deadline(
     let Some(id) = job else { return Ok(None) };
     let Some(job) = api.store().job(*id).await? else { return Ok(None) };
     let own = job.envelope.get("visibility_timeout_ms").and_then(Value::as_u64).map(Duration::from_millis);
-    let span = own.or(extend_by).unwrap_or(VISIBILITY);
+    let span = extend_by.or(own).unwrap_or(VISIBILITY);
     Ok(Some(time::message(api.store().clock().now() + span)))
 }
 

@@ -1,6 +1,7 @@
 //! Connections as they come in: not too many, and none that never says anything.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::transport::server::Connected;
 
 use super::limits::Limits;
+use crate::peers::{Counted, Peers};
 
 /// A rest after accepting failed, as it does when file descriptors run out.
 const REST: Duration = Duration::from_millis(100);
@@ -22,28 +24,34 @@ const REST: Duration = Duration::from_millis(100);
 const BEGINNING_BYTES: usize = 24 + 9;
 
 /// The connections of a listener. One too many is closed at once.
-pub(super) fn incoming(listener: TcpListener, limits: &Limits) -> impl Stream<Item = io::Result<Socket>> + use<> {
+pub(super) fn incoming(
+    listener: TcpListener,
+    peers: Arc<Peers>,
+    limits: &Limits,
+) -> impl Stream<Item = io::Result<Socket>> + use<> {
     let permits = Arc::new(Semaphore::new(limits.connections_max));
-    let first_bytes = limits.first_bytes;
-    stream::unfold((listener, permits), move |(listener, permits)| async move {
+    let (first_bytes, per_peer_max) = (limits.first_bytes, limits.connections_per_peer_max);
+    stream::unfold((listener, permits, peers), move |(listener, permits, peers)| async move {
         loop {
-            let socket = accepted(&listener).await;
-            if let Ok(permit) = permits.clone().try_acquire_owned() {
-                return Some((Ok(Socket::new(socket, first_bytes, permit)), (listener, permits)));
+            let (socket, peer) = accepted(&listener).await;
+            let counted = peers.count(peer.ip(), per_peer_max);
+            if let (Some(counted), Ok(permit)) = (counted, permits.clone().try_acquire_owned()) {
+                let socket = Socket::new(socket, first_bytes, (permit, counted));
+                return Some((Ok(socket), (listener, permits, peers)));
             }
-            tracing::debug!("a connection too many was closed");
+            tracing::debug!(%peer, "a connection too many was closed");
         }
     })
 }
 
-async fn accepted(listener: &TcpListener) -> TcpStream {
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
                 if let Err(error) = socket.set_nodelay(true) {
                     tracing::debug!(error = %error, "no TCP_NODELAY");
                 }
-                return socket;
+                return (socket, peer);
             }
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
@@ -62,12 +70,15 @@ fn is_of_the_client(error: &io::Error) -> bool {
 pub(super) struct Socket<S = TcpStream> {
     socket: S,
     beginning: Option<(Pin<Box<Sleep>>, usize)>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
+/// A place among all connections, and among those of its address.
+type Place = (OwnedSemaphorePermit, Counted);
+
 impl<S> Socket<S> {
-    fn new(socket: S, first_bytes: Duration, permit: OwnedSemaphorePermit) -> Self {
-        Self { socket, beginning: Some((Box::pin(sleep(first_bytes)), BEGINNING_BYTES)), _permit: permit }
+    fn new(socket: S, first_bytes: Duration, place: Place) -> Self {
+        Self { socket, beginning: Some((Box::pin(sleep(first_bytes)), BEGINNING_BYTES)), _place: place }
     }
 
     fn heard(&mut self, bytes: usize) {
@@ -131,7 +142,8 @@ mod tests {
 
     fn socket<S>(inner: S) -> Socket<S> {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit");
-        Socket::new(inner, Duration::from_millis(20), permit)
+        let counted = Arc::new(Peers::default()).count([127, 0, 0, 1].into(), 1).expect("loopback");
+        Socket::new(inner, Duration::from_millis(20), (permit, counted))
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ pub(super) struct Limits {
     pub(super) call: Duration,
     /// Connections at the same time.
     pub(super) connections_max: usize,
+    /// Connections at the same time from one address other than loopback, those to the HTTP server among them.
+    pub(super) connections_per_peer_max: usize,
     /// Calls at the same time on one connection.
     pub(super) calls_max: u32,
     /// The metadata of a call, in bytes.
@@ -36,6 +38,7 @@ impl Default for Limits {
             first_bytes: Duration::from_secs(10),
             call: Duration::from_secs(30),
             connections_max: 4096,
+            connections_per_peer_max: 1024,
             calls_max: 100,
             metadata_bytes_max: 16 * 1024,
             reset_calls_max: 20,

@@ -4,6 +4,8 @@
 //! `gate`: the key, the time a call may take, the id of the request, and the details of every error. Beside the service
 //! there are `grpc.health.v1.Health`, which needs no key, and, where it is configured, reflection.
 //!
+//! A client may send JSON in place of protobuf and is answered in JSON (`plain`).
+//!
 //! Numbers in `google.protobuf.Value` are doubles: those that are whole become JSON integers, and integers beyond 2^53
 //! lose digits on their way out. A client that needs all digits speaks HTTP.
 
@@ -30,6 +32,7 @@ mod key;
 mod limits;
 mod metadata;
 mod options;
+mod plain;
 mod policy;
 mod queue;
 mod refusal;
@@ -43,7 +46,8 @@ mod wire_job;
 mod worker;
 mod workflow;
 
-pub use serve::{bind, serve};
+pub use serve::bind;
+pub(crate) use serve::serve_among;
 
 /// The messages and the service, as they are made from `proto/ojs/v1`.
 pub mod proto {

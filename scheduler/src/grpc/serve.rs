@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
@@ -14,7 +15,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::incoming::incoming;
 use super::proto::ojs_service_server::OjsServiceServer;
 use super::service::Service;
-use super::{GrpcState, gate, health, proto};
+use super::{GrpcState, gate, health, plain, proto};
+use crate::peers::Peers;
 
 /// Listens where the configuration says; `None` when it says nowhere, or when the port that nobody asked for is taken.
 ///
@@ -43,8 +45,8 @@ pub async fn bind(listen: GrpcListen) -> Result<Option<TcpListener>, (SocketAddr
 }
 
 /// Serves the API on `listener` until its state is told to stop, then for at most `grace` until what is under way is
-/// answered.
-pub async fn serve(listener: TcpListener, api: GrpcState, grace: Duration) {
+/// answered. `peers` counts the connections of all doors of this server.
+pub(crate) async fn serve_among(peers: Arc<Peers>, listener: TcpListener, api: GrpcState, grace: Duration) {
     let (limits, stop) = (&api.0.limits, &api.0.stop);
     let (reporter, health) = tonic_health::server::health_reporter();
     api.0.tasks.spawn(health::report(api.clone(), reporter));
@@ -57,6 +59,7 @@ pub async fn serve(listener: TcpListener, api: GrpcState, grace: Duration) {
     }
     let router = routes
         .into_axum_router()
+        .layer(from_fn_with_state(api.clone(), plain::translate))
         .layer(CatchPanicLayer::custom(gate::after_panic))
         .layer(from_fn_with_state(api.clone(), gate::pass));
     let server = Server::builder()
@@ -67,7 +70,7 @@ pub async fn serve(listener: TcpListener, api: GrpcState, grace: Duration) {
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
         .max_connection_age(limits.connection_age)
         .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(incoming(listener, limits), stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(incoming(listener, peers, limits), stop.clone().cancelled_owned());
     let end_of_grace = async {
         stop.cancelled().await;
         tokio::time::sleep(grace).await;

@@ -91,8 +91,7 @@ pub(super) fn bounded(field: &str, count: i32) -> Result<i32, RpcError> {
 /// Whether a worker is handed no jobs, because it was told to wind up or says that it does.
 pub(super) async fn is_held_back(api: &GrpcState, worker: Option<&WorkerId>) -> Result<bool, RpcError> {
     let Some(worker) = worker else { return Ok(false) };
-    let (order, info) = tokio::try_join!(api.store().order_of(worker), api.store().worker(worker))?;
-    Ok(order.is_some() || info.is_some_and(|info| info.state != "running"))
+    Ok(api.client().holds_back(worker).await?)
 }
 
 fn failure(error: proto::JobError) -> Result<Failure, RpcError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::peers::Counted;
+use crate::peers::Counted;
 
 /// A connection with its timers.
 pub(super) struct Watched<S> {
@@ -96,7 +96,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
-    use crate::http::peers::Peers;
+    use crate::peers::Peers;
 
     fn watched<S>(socket: S) -> Watched<S> {
         let counted = std::sync::Arc::new(Peers::default()).count([127, 0, 0, 1].into(), 1);

@@ -20,7 +20,6 @@ use super::ApiState;
 use super::body::{Json, object};
 use super::error::ApiError;
 use super::reply::{Answer, Reply};
-use super::workers;
 
 const QUEUES_MAX: usize = 100;
 const COUNT_MAX: i64 = 100;
@@ -85,7 +84,7 @@ impl Wish {
 
     async fn look(&self, api: &ApiState) -> Result<Vec<Job>, ApiError> {
         if let Some(worker) = &self.fetch.worker
-            && workers::holds_back(api, worker).await?
+            && api.client().holds_back(worker).await?
         {
             return Ok(Vec::new());
         }

@@ -27,10 +27,10 @@ pub(super) fn routes() -> Router<ApiState> {
 
 async fn beat(State(api): State<ApiState>, body: Json) -> Answer {
     let body = object(body.value)?;
-    let said = Said::read(&body)?;
+    let (said, of_itself) = (Said::read(&body)?, workers::said(&Fields::new(&body, ""))?);
     let Beat { extended, lost, cancelled } =
         api.client().beat(&said.worker, said.named.as_deref(), said.visibility).await?;
-    let order = match workers::note(&api, &said.worker, &Fields::new(&body, ""), &extended).await? {
+    let order = match api.client().note_worker(&said.worker, of_itself, &extended).await? {
         Some(order) => Some(order),
         None => directive(&api, &extended).await?,
     };

@@ -31,7 +31,7 @@
 //! | `/ojs/v1/admin/…` | the same for dashboards |
 //! | `GET /ojs/v1/inbox/rejected` | what producers pushed that could not be taken |
 //! | `GET /ojs/v1/events` | events as a page, or as a stream when `text/event-stream` is accepted |
-//! | `GET /ojs/v1/events/stream` | events as a stream |
+//! | `GET /ojs/v1/events/stream`, `…/jobs/{id}/events`, `…/queues/{name}/events`, `…/jobs/{id}/progress/stream` | events as a stream: all, of a job, of a queue, of a handler's progress |
 //! | `GET /ojs/manifest` | what this server offers |
 //! | `GET /ojs/v1/health`, `/livez`, `/readyz`, `/metrics` | for machines that watch |
 
@@ -73,12 +73,11 @@ mod manifest;
 mod nacks;
 mod observe;
 mod page;
-mod peers;
 mod preview;
 mod progress;
 mod query;
-mod rate_limits;
 mod queues;
+mod rate_limits;
 mod refusal;
 mod reply;
 mod serve;
@@ -88,6 +87,7 @@ mod workers;
 
 pub(crate) use ledger::row_to_json;
 pub use limits::Limits;
+pub(crate) use serve::serve_among;
 pub use serve::{serve, serve_with};
 
 /// What handlers work with: cheap to clone.

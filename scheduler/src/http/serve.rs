@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Watched;
 use super::limits::Limits;
-use super::peers::{Counted, Peers};
+use crate::peers::{Counted, Peers};
 
 /// A rest after accepting failed, as it does when file descriptors run out.
 const REST: Duration = Duration::from_millis(100);
@@ -41,7 +41,19 @@ pub async fn serve_with(
     stop: CancellationToken,
     grace: Duration,
 ) {
-    let server = Server::new(router, limits);
+    serve_among(Arc::default(), listener, router, limits, stop, grace).await;
+}
+
+/// The same beside other doors of this server: `peers` counts the connections of all.
+pub(crate) async fn serve_among(
+    peers: Arc<Peers>,
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+    grace: Duration,
+) {
+    let server = Server::new(router, limits, peers);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -72,11 +84,11 @@ struct Server {
 }
 
 impl Server {
-    fn new(router: Router, limits: Limits) -> Self {
+    fn new(router: Router, limits: Limits, peers: Arc<Peers>) -> Self {
         let mut builder = Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header);
         let permits = Arc::new(Semaphore::new(limits.connections_max));
-        Self { router, limits, builder, graceful: GracefulShutdown::new(), permits, peers: Arc::default() }
+        Self { router, limits, builder, graceful: GracefulShutdown::new(), permits, peers }
     }
 
     /// Answers on a connection in a task of its own; one too many is closed at once.

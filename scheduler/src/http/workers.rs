@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
-use carillon_shared::id::JobId;
+use carillon_shared::client::{WorkerSaid, is_winding_up};
 use carillon_shared::job::{Fields, Refusal};
-use carillon_shared::name::{JobType, QueueName, WorkerId};
-use carillon_shared::store::{WorkerInfo, WorkerOrder};
+use carillon_shared::name::WorkerId;
+use carillon_shared::store::WorkerOrder;
 use serde_json::json;
 
 use super::ApiState;
@@ -48,7 +48,7 @@ async fn register(State(api): State<ApiState>, body: Json) -> Answer {
     let body = object(body.value)?;
     let fields = Fields::new(&body, "");
     let worker = fetch::worker(&fields)?.ok_or_else(|| fields.refuse("worker_id", "the id of the worker"))?;
-    note(&api, &worker, &fields, &[]).await?;
+    api.client().note_worker(&worker, said(&fields)?, &[]).await?;
     Ok(Reply::ok(json!({
         "ok": true,
         "worker_id": worker,
@@ -100,57 +100,16 @@ async fn order(api: &ApiState, id: &str, order: Option<WorkerOrder>) -> Answer {
     Ok(Reply::ok(json!({"worker_id": worker, "state": order.map_or("running", WorkerOrder::as_str)})))
 }
 
-/// Whether a worker is handed no jobs, because it was told to wind up or says that it does.
-pub(super) async fn holds_back(api: &ApiState, worker: &WorkerId) -> Result<bool, ApiError> {
-    let (order, info) = tokio::try_join!(api.store().order_of(worker), api.store().worker(worker))?;
-    Ok(order.is_some() || info.is_some_and(|info| is_winding_up(&info.state)))
-}
-
-fn is_winding_up(state: &str) -> bool {
-    ["quiet", "drain", "draining", "terminate", "terminating", "shutting_down", "stopping"].contains(&state)
-}
-
-/// Notes what a worker says of itself, and says what it was told to do; what it leaves out stays as it said before.
-pub(super) async fn note(
-    api: &ApiState,
-    worker: &WorkerId,
-    fields: &Fields<'_>,
-    running: &[JobId],
-) -> Result<Option<WorkerOrder>, ApiError> {
-    let before = api.store().worker(worker).await?;
-    let is_new = before.is_none();
-    let mut info = before.unwrap_or_else(|| WorkerInfo::unknown(worker.clone(), api.store().clock().now()));
-    update(&mut info, fields)?;
-    info.active_job_ids = running.to_vec();
-    info.last_heartbeat_at = api.store().clock().now();
-    let order = api.store().note_worker(&info).await?;
-    if is_new {
-        let said = json!({"worker_id": worker, "queues": info.queues, "concurrency": info.concurrency});
-        api.store().tell("worker.started", "workers", worker.as_str(), &said).await?;
-    }
-    Ok(order)
-}
-
-fn update(info: &mut WorkerInfo, fields: &Fields<'_>) -> Result<(), Refusal> {
-    if let Some(hostname) = fields.text("hostname")? {
-        info.hostname = hostname.chars().take(255).collect();
-    }
-    if let Some(state) = fields.text("state")? {
-        info.state = state.chars().take(32).collect();
-    }
-    if let Some(pid) = fields.integer("pid", 0, u32::MAX.into())? {
-        info.pid = u32::try_from(pid).unwrap_or(0);
-    }
-    if let Some(concurrency) = fields.integer("concurrency", 0, u32::MAX.into())? {
-        info.concurrency = usize::try_from(concurrency).unwrap_or(0);
-    }
-    if let Some(queues) = names::<QueueName>(fields, "queues")? {
-        info.queues = queues;
-    }
-    if let Some(types) = names::<JobType>(fields, "job_types")? {
-        info.job_types = types;
-    }
-    Ok(())
+/// What a worker says of itself in a registration or a heartbeat.
+pub(super) fn said(fields: &Fields<'_>) -> Result<WorkerSaid, Refusal> {
+    Ok(WorkerSaid {
+        hostname: fields.text("hostname")?.map(str::to_owned),
+        state: fields.text("state")?.map(str::to_owned),
+        pid: fields.integer("pid", 0, u32::MAX.into())?.and_then(|pid| u32::try_from(pid).ok()),
+        concurrency: fields.integer("concurrency", 0, u32::MAX.into())?.and_then(|most| usize::try_from(most).ok()),
+        queues: names(fields, "queues")?,
+        job_types: names(fields, "job_types")?,
+    })
 }
 
 fn names<T: std::str::FromStr<Err: std::fmt::Display>>(
@@ -172,15 +131,10 @@ fn known(id: &str) -> Result<WorkerId, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use carillon_shared::name::QueueName;
     use serde_json::Value;
 
     use super::*;
-
-    #[test]
-    fn a_worker_that_winds_up_says_so_in_several_words() {
-        assert!(["quiet", "drain", "draining", "shutting_down", "terminate"].into_iter().all(is_winding_up));
-        assert!(!["running", "active", "", "idle"].into_iter().any(is_winding_up));
-    }
 
     #[test]
     fn names_that_cannot_be_are_refused() {

@@ -16,6 +16,7 @@ mod workers;
 pub use attempts::{Action, Beat, Fetch, Nack, Presented};
 pub use batch::BatchError;
 pub use entries::{Asked, Registered};
+pub use workers::{WorkerSaid, is_winding_up};
 
 /// Why something that a user asked for was not done.
 #[derive(Debug, thiserror::Error)]

@@ -71,9 +71,9 @@ pub mod label {
     pub const REASON: &str = "reason";
     /// Route as declared, without the values in it.
     pub const ROUTE: &str = "route";
-    /// HTTP method.
+    /// HTTP or gRPC method.
     pub const METHOD: &str = "method";
-    /// HTTP status code.
+    /// HTTP or gRPC status code.
     pub const STATUS: &str = "status";
     /// Class of an error.
     pub const KIND: &str = "kind";
@@ -116,6 +116,8 @@ metrics! {
     QUEUE_DEPTH = gauge "queue_depth" [QUEUE, STATE], "Jobs in a queue, by state";
     HTTP_REQUESTS_TOTAL = counter "http_requests_total" [ROUTE, METHOD, STATUS], "HTTP requests answered";
     HTTP_REQUEST_SECONDS = histogram "http_request_seconds" [ROUTE], "Time to answer an HTTP request";
+    GRPC_REQUESTS_TOTAL = counter "grpc_requests_total" [METHOD, STATUS], "gRPC calls answered; of a stream, its beginning";
+    GRPC_REQUEST_SECONDS = histogram "grpc_request_seconds" [METHOD], "Time to answer a gRPC call; of a stream, to its beginning";
     REDIS_ERRORS_TOTAL = counter "redis_errors_total" [KIND], "Calls to Redis that failed, by kind";
     REDIS_CALL_SECONDS = histogram "redis_call_seconds" [SCRIPT], "Time a script call to Redis took";
     EVENTS_STREAMS = gauge "events_streams" [], "Clients that follow the events over HTTP";

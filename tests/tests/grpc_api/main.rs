@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod job_stream;
 mod jobs;
+mod plain;
 mod queues;
 mod server;
 mod workers;

@@ -1,4 +1,4 @@
-//! How many connections each address has.
+//! How many connections each address has, over all doors of this server together.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections by address; loopback is not counted, because proxies come from there.
 #[derive(Debug, Default)]
-pub(super) struct Peers(Mutex<HashMap<IpAddr, usize>>);
+pub(crate) struct Peers(Mutex<HashMap<IpAddr, usize>>);
 
 /// A connection that is counted until this is dropped.
 #[derive(Debug)]
-pub(super) struct Counted(Option<(Arc<Peers>, IpAddr)>);
+pub(crate) struct Counted(Option<(Arc<Peers>, IpAddr)>);
 
 impl Peers {
     /// Counts a connection, unless its address has `most` already.
-    pub(super) fn count(self: &Arc<Self>, peer: IpAddr, most: usize) -> Option<Counted> {
+    pub(crate) fn count(self: &Arc<Self>, peer: IpAddr, most: usize) -> Option<Counted> {
         let peer = peer.to_canonical();
         if peer.is_loopback() {
             return Some(Counted(None));
