@@ -236,12 +236,14 @@ impl Store {
         [outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into()]
     }
 
-    /// The queues by partition; partitions in the order in which they first appear.
+    /// The queues by partition, each once; partitions in the order in which they first appear.
     pub(super) fn by_partition<'a>(&self, queues: &'a [QueueName]) -> Vec<(Partition, Vec<&'a QueueName>)> {
         let mut groups: Vec<(Partition, Vec<&QueueName>)> = Vec::new();
         for queue in queues {
             let partition = self.keys().partition_of(queue);
             match groups.iter_mut().find(|(other, _)| *other == partition) {
+                // A queue that is named twice is asked once: its jobs would be handed out twice.
+                Some((_, group)) if group.contains(&queue) => {}
                 Some((_, group)) => group.push(queue),
                 None => groups.push((partition, vec![queue])),
             }
