@@ -1,8 +1,8 @@
 #!lua
 -- Hands out jobs: at most as many as asked for, over the queues in the order given.
 --
--- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue: ready, queue, bell, rate. Limits that
---       jobs share by a key: limit, running.
+-- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue (each once): ready, queue, bell, rate.
+--       Limits that jobs share by a key: limit, running.
 -- ARGV  1 request nonce, 2 worker, 3 how many (1..100), 4 lease (ms), 5 capable of replay for (ms), 6 how long after its time
 --       limit an attempt is left to its worker (ms), then the queues.
 -- Pre   phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
@@ -71,11 +71,11 @@ local function admitted(job)
 end
 
 -- One more has started under the limit of a key.
-local function limited(job)
+local function limited(job, number)
   redis.call('SADD', key(RUNNING, job.limit), job.id)
   if not job.window_ms then return end
   redis.call('ZREMRANGEBYSCORE', key(LIMIT, job.limit), '-inf', NOW_MS - job.window_ms)
-  redis.call('ZADD', key(LIMIT, job.limit), NOW_MS, job.id .. job.attempt)
+  redis.call('ZADD', key(LIMIT, job.limit), NOW_MS, job.id .. ':' .. number)
   redis.call('PEXPIRE', key(LIMIT, job.limit), job.window_ms)
 end
 
@@ -123,10 +123,11 @@ for _, job in ipairs(picked) do
   if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
   if window_ms then
     redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
-    redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. attempt)
+    -- By the lease, because an attempt that is given back does not count, but has started.
+    redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. ':' .. number)
     redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
   end
-  if job.limit then limited(job) end
+  if job.limit then limited(job, number) end
   table.insert(replayable, job.id)
   table.insert(replayable, lease)
   tell('job.started', 'workers', job.id, job_data(job) .. ',"state":"active","worker_id":"' .. worker
