@@ -67,7 +67,7 @@ impl Store {
         let request = nonce();
         for partition in self.keys().partitions_of(id) {
             let keys = self.key(partition);
-            let names = vec![keys.ended("dead"), keys.job(id)];
+            let names = vec![keys.ended("dead"), keys.expires(), keys.job(id)];
             let concurrent = self.runs_may_be_concurrent(partition, id).await?;
             let args = vec![id.to_string().into(), i64::from(concurrent).into(), request.as_str().into()];
             if self.run(&script::revive, &keys, names, args).await?.text(0)? == "ok" {

@@ -1,9 +1,10 @@
 #!lua
 -- Makes a dead letter available again, as if it had never been tried; its errors are kept.
 --
--- KEYS  events, ended:dead, job. ARGV 1 id, 2 whether runs of its entry may be concurrent (1) or it must wait for those that
---       are live (0), 3 who asks: the same request is answered the same.
--- Pre   it is among the dead letters. Post available, attempt 0; it holds its fingerprint again if nobody else does.
+-- KEYS  events, ended:dead, expires, job. ARGV 1 id, 2 whether runs of its entry may be concurrent (1) or it must wait for
+--       those that are live (0), 3 who asks: the same request is answered the same.
+-- Pre   it is among the dead letters. Post available, attempt 0; it holds its fingerprint again if nobody else does, and
+--       expires when it said, unless that time has passed.
 -- Reply {"ok", now} | {"gone", now} (no such dead letter).
 
 local job = job_read(arg(1))
@@ -21,6 +22,9 @@ end
 if job.unique then redis.call('SET', key(UNIQUE, job.unique), job.id, 'NX') end
 leave(job)
 unset(job, 'dead', 'failed', 'ended', 'started', 'delay', 'due', 'crashes', 'returns', 'expired', 'previous')
+-- Whoever revives a job wants it to run: a time that has passed does not count.
+if job.expires and tonumber(job.expires) <= NOW_MS then unset(job, 'expires') end
+if job.expires then place(key(EXPIRES), job.id, job.expires) end
 set(job, 'asked', arg(3), 'state', 'available', 'attempt', '0', 'seq', next_seq(job.queue), 'enqueued', NOW_MS)
 if behind then
   set(job, 'waits', '1')
