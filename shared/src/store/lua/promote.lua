@@ -6,5 +6,7 @@
 -- Reply {"ok", now, promoted, next due time (ms) or ""}.
 
 local promoted = promote_due(tonumber(arg(1)))
+-- What was promoted must not be taken for the next that is due.
+settle()
 local head = redis.call('ZRANGE', key(DUE), 0, 0, 'WITHSCORES')
 return { 'ok', NOW_MS, promoted, head[2] or '' }
