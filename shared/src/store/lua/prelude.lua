@@ -9,6 +9,8 @@ local ROOT, CHANNEL, EVENTS_KEPT, NUDGE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local BELLS_MAX = 64
 local TOKENS = {}
 for i = 1, BELLS_MAX do TOKENS[i] = '1' end
+-- Beyond it Lua cannot tell one place in a queue from the next.
+local SEQ_MAX = 9007199254740991
 -- The worker of a claim that did not say who asked.
 local ANONYMOUS = 'anonymous'
 
@@ -222,6 +224,16 @@ end
 
 local TERMINAL = { completed = true, cancelled = true, discarded = true }
 
+-- A queue counts its jobs; when it cannot any further it takes none.
+local function check_queue(queue)
+  local name = key(QUEUE, queue)
+  if sound[name] then return end
+  if tonumber(redis.call('HGET', name, 'seq') or '0') >= SEQ_MAX then
+    error({ err = 'ERR queue ' .. queue .. ' has given away all of its places' })
+  end
+  sound[name] = true
+end
+
 -- The keys that a transition of this job will touch.
 local function check_indexes(job)
   check('ZCARD', key(READY, job.queue))
@@ -229,7 +241,7 @@ local function check_indexes(job)
   check('ZCARD', key(LEASES))
   check('ZCARD', key(EXPIRES))
   check('ZCARD', key(TIMEOUTS))
-  check('HLEN', key(QUEUE, job.queue))
+  check_queue(job.queue)
   check('LLEN', key(BELL, job.queue))
   if job.dead then check('ZCARD', key(DEAD, job.queue)) end
   if job.limit then check('SCARD', key(RUNNING, job.limit)) end
