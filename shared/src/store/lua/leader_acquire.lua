@@ -18,8 +18,9 @@ local previous = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
 if held and not silent then return { 0, now_ms, held, beat, redis.call('PTTL', KEYS[1]) } end
 local epoch = string.format('%.0f', math.max(previous + 1, time[1] * 1000000 + time[2]))
 local token = epoch .. ':' .. ARGV[1]
+-- First, because it alone can fail.
+redis.call('INCR', KEYS[3])
 if silent then redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], token, 'NX', 'EX', ARGV[2])
 redis.call('SET', KEYS[2], epoch)
-redis.call('INCR', KEYS[3])
 return { 1, now_ms, token }

@@ -5,7 +5,7 @@
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 0, now_ms } end
-redis.call('GET', KEYS[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+-- The beat first, because it alone can fail.
 redis.call('INCR', KEYS[2])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return { 1, now_ms }
