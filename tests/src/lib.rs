@@ -4,6 +4,7 @@
 
 pub mod election;
 pub mod invariants;
+pub mod model;
 pub mod process;
 pub mod proxy;
 pub mod redis;

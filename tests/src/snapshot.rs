@@ -25,9 +25,12 @@ pub enum Held {
     Set(Vec<String>),
     /// A list.
     List(Vec<String>),
-    /// A stream: how many entries there are, and the newest.
-    Stream(usize, String),
+    /// A stream, by id: fields and values by turns.
+    Stream(BTreeMap<String, Vec<String>>),
 }
+
+/// How many keys are read in one go.
+const READ_AT_ONCE: usize = 500;
 
 impl Snapshot {
     /// Reads everything.
@@ -37,15 +40,23 @@ impl Snapshot {
     /// When Redis cannot be reached.
     pub async fn take(server: &Server, keys: &Keys) -> Self {
         let mut connection = server.connection().await;
-        let mut held = BTreeMap::new();
+        let mut found = Vec::new();
         for pattern in keys.pattern() {
-            for key in scan(&mut connection, &pattern).await {
-                if let Some(value) = read(&mut connection, &key).await {
-                    held.insert(key, value);
-                }
-            }
+            found.extend(scan(&mut connection, &pattern).await);
+        }
+        let mut held = BTreeMap::new();
+        for some in found.chunks(READ_AT_ONCE) {
+            held.extend(read(&mut connection, some).await);
         }
         Self(held)
+    }
+
+    /// What another has that this has not, or has otherwise: a line for each key.
+    #[must_use]
+    pub fn changes(&self, other: &Self) -> Vec<String> {
+        let keys = self.0.keys().chain(other.0.keys().filter(|key| !self.0.contains_key(*key)));
+        let changed = keys.filter(|key| self.0.get(*key) != other.0.get(*key));
+        changed.map(|key| format!("{key}: {:?} became {:?}", self.0.get(key), other.0.get(key))).collect()
     }
 
     /// The same without keys that end in one of these.
@@ -97,28 +108,54 @@ async fn scan(connection: &mut MultiplexedConnection, pattern: &str) -> Vec<Stri
     }
 }
 
-async fn read(connection: &mut MultiplexedConnection, key: &str) -> Option<Held> {
-    async fn ask<T: redis::FromRedisValue>(connection: &mut MultiplexedConnection, words: &[&str]) -> T {
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        command.query_async(connection).await.expect("Redis is there")
+/// Two round trips for many keys; what vanishes between them is left out.
+async fn read(connection: &mut MultiplexedConnection, keys: &[String]) -> Vec<(String, Held)> {
+    let mut types = redis::pipe();
+    for key in keys {
+        types.cmd("TYPE").arg(key);
     }
-    let kind: String = ask(connection, &["TYPE", key]).await;
-    Some(match kind.as_str() {
-        "string" => Held::Text(ask::<Option<String>>(connection, &["GET", key]).await?),
-        "hash" => Held::Hash(ask(connection, &["HGETALL", key]).await),
-        "zset" => Held::Scores(ask(connection, &["ZRANGE", key, "0", "-1", "WITHSCORES"]).await),
-        "list" => Held::List(ask(connection, &["LRANGE", key, "0", "-1"]).await),
+    let kinds: Vec<String> = types.query_async(connection).await.expect("Redis is there");
+    let mut contents = redis::pipe();
+    for (key, kind) in keys.iter().zip(&kinds) {
+        match kind.as_str() {
+            "string" => contents.cmd("GET").arg(key),
+            "hash" => contents.cmd("HGETALL").arg(key),
+            "zset" => contents.cmd("ZRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES"),
+            "list" => contents.cmd("LRANGE").arg(key).arg(0).arg(-1),
+            "set" => contents.cmd("SMEMBERS").arg(key),
+            "stream" => contents.cmd("XRANGE").arg(key).arg("-").arg("+"),
+            _ => contents.cmd("TYPE").arg(key),
+        };
+    }
+    let contents: Vec<Value> = contents.query_async(connection).await.expect("Redis is there");
+    let held = keys.iter().zip(kinds).zip(contents);
+    held.filter_map(|((key, kind), value)| Some((key.clone(), understood(&kind, value)?))).collect()
+}
+
+fn understood(kind: &str, value: Value) -> Option<Held> {
+    fn from<T: redis::FromRedisValue>(value: Value) -> T {
+        redis::from_redis_value(value).expect("Redis answers as the type says")
+    }
+    if matches!(value, Value::Nil) {
+        return None;
+    }
+    Some(match kind {
+        "string" => Held::Text(from(value)),
+        "hash" => Held::Hash(from(value)),
+        "zset" => Held::Scores(from(value)),
+        "list" => Held::List(from(value)),
         "set" => {
-            let mut members: Vec<String> = ask(connection, &["SMEMBERS", key]).await;
+            let mut members: Vec<String> = from(value);
             members.sort();
             Held::Set(members)
         }
-        "stream" => {
-            let length: usize = ask(connection, &["XLEN", key]).await;
-            let newest: Value = ask(connection, &["XREVRANGE", key, "+", "-", "COUNT", "1"]).await;
-            Held::Stream(length, format!("{newest:?}"))
-        }
+        "stream" => Held::Stream(stream(value)),
         _ => return None,
     })
+}
+
+/// Entries by their id, each with its fields and values by turns.
+fn stream(entries: Value) -> BTreeMap<String, Vec<String>> {
+    let entries: Vec<(String, Vec<String>)> = redis::from_redis_value(entries).expect("XRANGE answers pairs");
+    entries.into_iter().collect()
 }
