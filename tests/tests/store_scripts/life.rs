@@ -1,0 +1,83 @@
+//! Scripts of what time does: promote, expire, trim, flow_trim.
+
+use std::time::Duration;
+
+use carillon_shared::id::JobId;
+use carillon_shared::store::{Ended, PartitionKeys, Retention, Store};
+use carillon_tests::redis::shared;
+use carillon_tests::store::enqueue;
+use serde_json::json;
+
+use crate::case::{Call, Case, call, case};
+use crate::flows::begun;
+use crate::jobs::{P0, dead};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Sets a time of a job back to the beginning of time, in the index and in the record.
+async fn pass(store: &Store, id: JobId, index: fn(&PartitionKeys) -> String, field: &str) {
+    let keys = store.keys().partition(P0);
+    let mut pipe = redis::pipe();
+    pipe.cmd("ZADD").arg(index(&keys)).arg("XX").arg(1).arg(id.to_string()).ignore();
+    pipe.cmd("HSET").arg(keys.job(id)).arg(field).arg(1).ignore();
+    pipe.exec_async(&mut shared().connection().await).await.expect("Redis is there");
+}
+
+fn trimming(store: &Store, of: Ended, kept_for: Duration, kept: u64) -> Call {
+    call!(store => store.trim(P0, Retention { of, kept_for, kept }).await)
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        case!(promote, "a job that is due", Once, |store| {
+            let id =
+                enqueue(&store, &json!({"type": "echo", "args": [], "scheduled_at": "2999-01-01T00:00:00Z"})).await;
+            pass(&store, id, PartitionKeys::due, "due").await;
+            call!(store => store.promote(P0).await)
+        }),
+        case!(promote, "a job that is not due", Nothing, |store| {
+            enqueue(&store, &json!({"type": "echo", "args": [], "scheduled_at": "2999-01-01T00:00:00Z"})).await;
+            call!(store => store.promote(P0).await)
+        }),
+        case!(expire, "a job whose time has passed", Once, |store| {
+            let id = enqueue(&store, &json!({"type": "echo", "args": [], "expires_at": "2999-01-01T00:00:00Z"})).await;
+            pass(&store, id, PartitionKeys::expires, "expires").await;
+            call!(store => store.expire(P0).await)
+        }),
+        case!(expire, "a job whose time has not passed", Nothing, |store| {
+            enqueue(&store, &json!({"type": "echo", "args": [], "expires_at": "2999-01-01T00:00:00Z"})).await;
+            call!(store => store.expire(P0).await)
+        }),
+        case!(trim, "a dead letter that is old enough", Once, |store| {
+            dead(&store).await;
+            trimming(&store, Ended::DeadLetter, Duration::ZERO, 9)
+        }),
+        case!(trim, "a dead letter too many", Once, |store| {
+            dead(&store).await;
+            trimming(&store, Ended::DeadLetter, HOUR, 0)
+        }),
+        case!(trim, "what is to be kept", Nothing, |store| {
+            dead(&store).await;
+            trimming(&store, Ended::DeadLetter, HOUR, 1)
+        }),
+        case!(flow_trim, "a workflow that has ended", Once, |store| {
+            let id = begun(&store).await;
+            store.cancel_flow(id, "").await.expect("Redis is there");
+            trimming(&store, Ended::Workflow, Duration::ZERO, 9)
+        }),
+        case!(flow_trim, "a workflow too many", Once, |store| {
+            let id = begun(&store).await;
+            store.cancel_flow(id, "").await.expect("Redis is there");
+            trimming(&store, Ended::Workflow, HOUR, 0)
+        }),
+        case!(flow_trim, "a workflow that runs", Nothing, |store| {
+            begun(&store).await;
+            trimming(&store, Ended::Workflow, Duration::ZERO, 0)
+        }),
+        case!(flow_trim, "a workflow that is to be kept", Nothing, |store| {
+            let id = begun(&store).await;
+            store.cancel_flow(id, "").await.expect("Redis is there");
+            trimming(&store, Ended::Workflow, HOUR, 1)
+        }),
+    ]
+}
