@@ -1,0 +1,67 @@
+//! The names of keys.
+
+use carillon_shared::store::{Keys, PartitionKeys};
+
+use crate::snapshot::Snapshot;
+
+pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
+    const INSIDE: [&str; 34] = [
+        "job:",
+        "env:",
+        "out:",
+        "errors:",
+        "ready:",
+        "queue:",
+        "queues",
+        "bell:",
+        "due",
+        "parked",
+        "leases",
+        "ended:",
+        "dead:",
+        "claim:",
+        "cron:",
+        "crons",
+        "live:",
+        "wait:",
+        "waiting",
+        "ledger:",
+        "fence",
+        "reaper",
+        "events",
+        "flow:",
+        "flows",
+        "unique:",
+        "expires",
+        "timeouts",
+        "rate:",
+        "progress:",
+        "limit:",
+        "running:",
+        "minutes:",
+        "done:",
+    ];
+    let outside = [
+        keys.meta(),
+        keys.leader(),
+        keys.leader_epoch(),
+        keys.leader_beat(),
+        keys.leader_bell(),
+        keys.inbox(),
+        keys.inbox_taken(),
+        keys.inbox_ticket(),
+        keys.inbox_rejected(),
+        keys.workers(),
+        keys.heard(),
+    ];
+    let roots: Vec<PartitionKeys> = keys.all().collect();
+    let known = |key: &str| {
+        let inside = roots.iter().filter_map(|partition| key.strip_prefix(partition.root())).any(|name| {
+            INSIDE.iter().any(|suffix| if suffix.ends_with(':') { name.starts_with(suffix) } else { name == *suffix })
+        });
+        inside
+            || outside.iter().any(|name| name == key)
+            || ["said", "order"].iter().any(|kind| key.starts_with(&format!("{{{}}}:{kind}:", keys.workers())))
+    };
+    snapshot.0.keys().filter(|key| !known(key)).map(|key| format!("{key} is not in the schema")).collect()
+}
