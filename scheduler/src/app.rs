@@ -67,6 +67,8 @@ impl App {
         let grpc_listener = grpc_listener.map_err(|(address, source)| StartError::Listen { address, source })?;
         let grpc_address = grpc_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let store = open(config).await?;
+        let url = config.redis.url.to_string();
+        store.admit().await.map_err(|source| StartError::Store { url, source })?;
         let instance = instance();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();

@@ -61,6 +61,7 @@ impl Worker {
 
     async fn live(self, shutdown: Shutdown, handlers: Handle) -> Result<Summary, WorkerError> {
         let store = Store::open(self.options.clone()).await?;
+        store.admit().await?;
         let orders = Orders::new(shutdown.clone());
         // Before the first claim: a worker that keeps its name when it is started again keeps its orders.
         orders.obey(store.order_of(self.id()).await?);

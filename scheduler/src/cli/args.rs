@@ -49,6 +49,15 @@ pub(crate) enum Command {
     Validate(ScheduleArgs),
     /// Say in words what an expression means (needs no Redis)
     Explain(ScheduleArgs),
+    /// Look at the Redis that the settings name: version, memory, persistence, clock, rights
+    Check {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        /// Print the rules of a Redis user that may do what Carillon needs, and nothing else (needs no Redis)
+        #[arg(long)]
+        acl: bool,
+    },
     /// Print the configuration in effect and where each value comes from
     Config {
         /// How to print it
@@ -218,7 +227,7 @@ pub(crate) fn command() -> clap::Command {
     for name in ["serve", "dev", "config"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Scheduler));
     }
-    for name in ["events", "cron", "jobs", "workers", "inbox"] {
+    for name in ["events", "cron", "jobs", "workers", "inbox", "check"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Client));
     }
     command

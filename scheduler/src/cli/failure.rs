@@ -68,12 +68,7 @@ impl From<FilterError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let code = match error {
-            StoreError::Unavailable(_) | StoreError::OutOfMemory(_) | StoreError::Redis(_) => UNAVAILABLE,
-            StoreError::Partitions { .. } | StoreError::Url(_) => CONFIG,
-            StoreError::Corrupt { .. } => SOFTWARE,
-        };
-        Self::new(code, chain(&error))
+        Self::new(code_of(&error), chain(&error))
     }
 }
 
@@ -96,10 +91,18 @@ impl From<ClientError> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let code = match &error {
-            StartError::Store { source: StoreError::Partitions { .. } | StoreError::Url(_), .. } => CONFIG,
-            StartError::Store { .. } | StartError::Listen { .. } => UNAVAILABLE,
+            StartError::Store { source, .. } => code_of(source),
+            StartError::Listen { .. } => UNAVAILABLE,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+fn code_of(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Corrupt { .. } => SOFTWARE,
+        error if error.kind() == "configuration" => CONFIG,
+        _ => UNAVAILABLE,
     }
 }
 

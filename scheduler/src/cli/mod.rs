@@ -14,6 +14,7 @@ mod args;
 mod batch;
 mod calendar;
 mod calendar_args;
+mod check;
 mod config;
 mod cron;
 mod events;
@@ -82,6 +83,8 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Command::Next(args) => next::show(args),
         Command::Validate(args) => calendar::validate(args),
         Command::Explain(args) => calendar::explain(args),
+        Command::Check { acl: true, .. } => check::acl(own),
+        Command::Check { format, .. } => check::show(own, format),
         Command::Config { format } => config::show(own, format),
         Command::Version => version(),
     }

@@ -34,6 +34,13 @@ impl BootInstant {
     }
 }
 
+/// The time by this machine's own clock, to be held against that of Redis; nothing is decided by it.
+#[must_use]
+pub fn machine_time() -> Timestamp {
+    let time = clock_gettime(ClockId::Realtime);
+    Timestamp::from_ms(time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000))
+}
+
 /// An estimate of Redis's time, good to about half a round trip.
 ///
 /// It serves sleeping and displaying. What must be exact (is the instant due? has the lease ended?) is asked of Redis in

@@ -1,65 +1,29 @@
 //! How to reach Redis, and what every program shares.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use redis::IntoConnectionInfo;
 
 use super::error::ConfigError;
 use super::layers::Layers;
+use super::redis_tls::RedisTls;
+use super::redis_url::RedisUrl;
 use super::setting;
 use super::telemetry::TelemetryConfig;
 use super::value::{duration, integer, name, parsed};
 use crate::name::Namespace;
 
-/// The address of a Redis, whose password is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RedisUrl(String);
-
-impl RedisUrl {
-    /// The address with its password, for the client that connects.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for RedisUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The client's own error may quote the address, password and all, so it is not passed on.
-        let info = text.into_connection_info();
-        info.map(|_| Self(text.to_owned())).map_err(|_| "the address of a Redis, such as redis://127.0.0.1:6379/0")
-    }
-}
-
-/// Shows the address without password and query, which may hold one too.
-impl fmt::Display for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(mut url) = redis::parse_redis_url(&self.0) else {
-            return f.write_str("***");
-        };
-        url.set_query(None);
-        if url.password().is_some() && url.set_password(Some("***")).is_err() {
-            return f.write_str("***");
-        }
-        f.write_str(url.as_str())
-    }
-}
-
-impl fmt::Debug for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+/// Enough for every master of a small cluster to have some.
+const PARTITIONS_OF_A_CLUSTER: u16 = 16;
 
 /// Where the data lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisConfig {
     /// The Redis to use.
     pub url: RedisUrl,
+    /// By what it is known, and by what it knows us, if the way there is encrypted.
+    pub tls: RedisTls,
     /// The prefix of every key.
     pub namespace: Namespace,
     /// The number of partitions, fixed when the namespace is first used.
@@ -68,17 +32,45 @@ pub struct RedisConfig {
     pub timeout: Duration,
     /// The number of shared connections.
     pub connections: usize,
+    /// What follows when it will not do.
+    pub check: RedisCheck,
+}
+
+/// What follows when a Redis would lose what it should keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedisCheck {
+    /// The program does not start.
+    #[default]
+    Refuse,
+    /// It says so and starts.
+    Warn,
+}
+
+impl FromStr for RedisCheck {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "warn" => Ok(Self::Warn),
+            _ => Err("refuse or warn"),
+        }
+    }
 }
 
 impl RedisConfig {
     pub(super) fn take(layers: &mut Layers<'_>) -> Self {
+        let url: RedisUrl = layers.required(&setting::REDIS_URL, parsed);
+        let partitions = layers.optional(&setting::PARTITIONS, integer(1..=1024));
         Self {
-            url: layers.required(&setting::REDIS_URL, parsed),
+            tls: RedisTls::take(layers, &url),
+            partitions: partitions.unwrap_or(if url.is_cluster() { PARTITIONS_OF_A_CLUSTER } else { 1 }),
             namespace: layers.required(&setting::NAMESPACE, name),
-            partitions: layers.required(&setting::PARTITIONS, integer(1..=1024)),
+            url,
             timeout: layers
                 .required(&setting::REDIS_TIMEOUT, duration(Duration::from_millis(50)..=Duration::from_secs(60))),
             connections: layers.required(&setting::REDIS_CONNECTIONS, integer(1..=16)),
+            check: layers.required(&setting::REDIS_CHECK, parsed),
         }
     }
 }
@@ -106,31 +98,5 @@ impl CommonConfig {
 
     pub(super) fn take(layers: &mut Layers<'_>) -> Self {
         Self { redis: RedisConfig::take(layers), telemetry: TelemetryConfig::take(layers) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_redis_address_is_shown_without_its_password() {
-        let url: RedisUrl = "redis://ann:hunter2@redis.example:6380/3".parse().expect("a valid address");
-        assert_eq!(url.to_string(), "redis://ann:***@redis.example:6380/3");
-        assert_eq!(format!("{url:?}"), url.to_string());
-        assert!(url.expose().contains("hunter2"));
-    }
-
-    #[test]
-    fn a_password_in_the_query_of_a_socket_address_is_not_shown_either() {
-        let url: RedisUrl = "unix:///run/redis.sock?db=1&pass=hunter2".parse().expect("a valid address");
-        assert_eq!(url.to_string(), "unix:///run/redis.sock");
-    }
-
-    #[test]
-    fn what_is_no_redis_address_is_refused() {
-        for text in ["", "127.0.0.1:6379", "http://x", "redis://:port"] {
-            assert!(text.parse::<RedisUrl>().is_err(), "{text:?}");
-        }
     }
 }

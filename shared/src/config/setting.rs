@@ -107,15 +107,23 @@ macro_rules! settings {
 
 settings! {
     REDIS_URL = Setting::common("redis-url", "REDIS_URL", "redis://127.0.0.1:6379",
-        "Redis to use: redis://, rediss:// (TLS) or unix://, with user and password where needed").secret();
+        "Redis to use: redis://, redis+sentinel://, redis+cluster:// (rediss… with TLS) or unix://; see below").secret();
+    REDIS_CA = Setting::common("redis-ca", "CARILLON_REDIS_CA", "",
+        "PEM file of the authorities that may vouch for Redis, in place of those that the machine trusts").optional();
+    REDIS_CERT = Setting::common("redis-cert", "CARILLON_REDIS_CERT", "",
+        "PEM file of our own certificate, for a Redis that asks for one").optional();
+    REDIS_KEY = Setting::common("redis-key", "CARILLON_REDIS_KEY", "",
+        "PEM file of the private key of that certificate").optional();
     NAMESPACE = Setting::common("namespace", "CARILLON_NAMESPACE", "ojs",
         "Prefix of every Redis key; deployments with different namespaces share a Redis unseen");
-    PARTITIONS = Setting::common("partitions", "CARILLON_PARTITIONS", "1",
-        "Partitions of the namespace, fixed when it is first used: 1 on a single Redis, 16 or more on a cluster");
+    PARTITIONS = Setting::common("partitions", "CARILLON_PARTITIONS", "",
+        "Partitions of the namespace, fixed when it is first used; unless set, 1, and 16 on a cluster").optional();
     REDIS_TIMEOUT = Setting::common("redis-timeout", "CARILLON_REDIS_TIMEOUT", "2s",
         "Longest wait for Redis to accept a connection or answer a command");
     REDIS_CONNECTIONS = Setting::common("redis-connections", "CARILLON_REDIS_CONNECTIONS", "4",
         "Shared connections to Redis, 1 to 16");
+    REDIS_CHECK = Setting::common("redis-check", "CARILLON_REDIS_CHECK", "refuse",
+        "What follows when Redis would lose what it should keep: refuse to start, or warn");
     LOG = Setting::common("log", "CARILLON_LOG", "info",
         "What to log, as a tracing filter: info, or warn,carillon_shared=debug");
     LOG_FORMAT = Setting::common("log-format", "CARILLON_LOG_FORMAT", "pretty",

@@ -13,6 +13,9 @@ use crate::name::QueueName;
 
 /// Something to wait for.
 pub struct Bell {
+    store: Store,
+    /// Where it hangs.
+    key: String,
     connection: MultiplexedConnection,
     wait: Cmd,
 }
@@ -24,8 +27,13 @@ impl Bell {
     ///
     /// When Redis cannot be reached: get another bell.
     pub async fn wait(&mut self) -> Result<bool, StoreError> {
-        let token: Value = self.wait.query_async(&mut self.connection).await?;
-        Ok(token != Value::Nil)
+        match self.wait.query_async::<Value>(&mut self.connection).await {
+            Ok(token) => Ok(token != Value::Nil),
+            Err(error) => {
+                self.store.0.connection.learn(&self.key, &error).await;
+                Err(error.into())
+            }
+        }
     }
 }
 
@@ -45,9 +53,10 @@ impl Store {
         let mut bells = Vec::new();
         for (partition, queues) in self.by_partition(queues) {
             let keys = self.key(partition);
+            let names: Vec<String> = queues.into_iter().map(|queue| keys.bell(queue)).collect();
             let mut wait = redis::cmd("BLPOP");
-            wait.arg(queues.into_iter().map(|queue| keys.bell(queue)).collect::<Vec<_>>()).arg(longest.as_secs_f64());
-            bells.push(self.bell(wait, longest).await?);
+            wait.arg(&names).arg(longest.as_secs_f64());
+            bells.push(self.bell(keys.events(), wait, longest).await?);
         }
         Ok(bells)
     }
@@ -62,7 +71,7 @@ impl Store {
         // The last item is moved to where it is: that waits for an item and takes none.
         let mut wait = redis::cmd("BLMOVE");
         wait.arg(&inbox).arg(&inbox).arg("RIGHT").arg("RIGHT").arg(longest.as_secs_f64());
-        self.bell(wait, longest).await
+        self.bell(inbox, wait, longest).await
     }
 
     /// The bell of the leadership, which rings for one standby when a leader steps down.
@@ -71,12 +80,14 @@ impl Store {
     ///
     /// When Redis cannot be reached.
     pub async fn leader_bell(&self, longest: Duration) -> Result<Bell, StoreError> {
+        let bell = self.keys().leader_bell();
         let mut wait = redis::cmd("BLPOP");
-        wait.arg(self.keys().leader_bell()).arg(longest.as_secs_f64());
-        self.bell(wait, longest).await
+        wait.arg(&bell).arg(longest.as_secs_f64());
+        self.bell(bell, wait, longest).await
     }
 
-    async fn bell(&self, wait: Cmd, longest: Duration) -> Result<Bell, StoreError> {
-        Ok(Bell { connection: self.0.connection.blocking(longest).await?, wait })
+    async fn bell(&self, key: String, wait: Cmd, longest: Duration) -> Result<Bell, StoreError> {
+        let connection = self.0.connection.blocking(&key, longest).await?;
+        Ok(Bell { store: self.clone(), key, connection, wait })
     }
 }

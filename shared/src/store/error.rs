@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Redis refused the call.
     #[error("Redis refused the call")]
     Redis(#[source] RedisError),
+    /// The user of Redis may not do this.
+    #[error("Redis does not permit this to its user (ACL)")]
+    Forbidden(#[source] RedisError),
     /// Redis is out of memory and takes no new work; what ends work still goes through.
     #[error("Redis is out of memory (maxmemory): no new work is taken until some is freed")]
     OutOfMemory(#[source] RedisError),
@@ -31,6 +34,12 @@ pub enum StoreError {
         /// What this process was told.
         configured: u16,
     },
+    /// This Redis would lose what it should keep.
+    #[error("this Redis will not do: {0} (or set redis-check to warn)")]
+    Unfit(String),
+    /// The address is that of one server, but the server is a node of a cluster.
+    #[error("this Redis is a node of a cluster: its address must begin with redis+cluster://")]
+    NodeOfCluster(#[source] RedisError),
     /// The URL of Redis cannot be used.
     #[error("the Redis URL cannot be used")]
     Url(#[source] RedisError),
@@ -43,15 +52,16 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// A short word for metrics: `unavailable`, `refused`, `out_of_memory`, `corrupt`, `configuration`.
+    /// A short word for metrics: `unavailable`, `refused`, `forbidden`, `out_of_memory`, `corrupt`, `configuration`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Redis(_) => "refused",
+            Self::Forbidden(_) => "forbidden",
             Self::OutOfMemory(_) => "out_of_memory",
             Self::Corrupt { .. } => "corrupt",
-            Self::Partitions { .. } | Self::Url(_) => "configuration",
+            Self::Partitions { .. } | Self::Unfit(_) | Self::NodeOfCluster(_) | Self::Url(_) => "configuration",
         }
     }
 
@@ -64,6 +74,8 @@ impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
         if is_out_of_memory(&error) {
             Self::OutOfMemory(error)
+        } else if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
+            Self::Forbidden(error)
         } else if is_transient(&error) {
             Self::Unavailable(error)
         } else {
@@ -88,7 +100,12 @@ fn is_transient(error: &RedisError) -> bool {
                     | ServerErrorKind::ClusterDown
                     | ServerErrorKind::MasterDown
                     | ServerErrorKind::ReadOnly
+                    | ServerErrorKind::Moved
+                    | ServerErrorKind::Ask
+                    | ServerErrorKind::ExecAbort
             )
     );
+    // A script that takes too long, a replica that is not there, a disk that is full: nothing was carried out.
+    let passing = passing || matches!(error.code(), Some("BUSY" | "NOREPLICAS" | "MISCONF" | "UNBLOCKED"));
     passing || error.is_timeout() || error.is_connection_dropped() || error.is_io_error()
 }

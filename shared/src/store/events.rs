@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use redis::Value;
 use redis::aio::MultiplexedConnection;
+use tokio::time::{Instant, sleep};
 
 use super::ledger::comes_before;
 use super::record::Hash;
@@ -33,14 +34,27 @@ pub struct EventPage {
     pub cursor: EventCursor,
 }
 
-/// Follows events as they happen, on a connection of its own.
+/// Follows events as they happen.
 #[derive(Debug)]
 pub struct EventFeed {
-    connection: MultiplexedConnection,
+    way: Way,
     keys: Keys,
     cursor: EventCursor,
     longest: Duration,
 }
+
+/// How a feed waits.
+#[derive(Debug)]
+enum Way {
+    /// One call waits for all streams.
+    Waits(MultiplexedConnection),
+    /// The streams are with several servers, and a call that waits for one of them would need a connection of its own.
+    Looks(Store),
+}
+
+/// How often a feed looks that cannot wait.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+const READ_AT_ONCE: usize = 500;
 
 impl FromStr for EventCursor {
     type Err = EventCursorError;
@@ -135,8 +149,12 @@ impl Store {
     /// When Redis cannot be reached.
     pub async fn event_feed(&self, cursor: EventCursor, longest: Duration) -> Result<EventFeed, StoreError> {
         let cursor = cursor.sized(self.keys().partitions());
-        let connection = self.0.connection.blocking(longest).await?;
-        Ok(EventFeed { connection, keys: self.keys().clone(), cursor, longest })
+        let way = if self.0.connection.is_cluster() {
+            Way::Looks(self.clone())
+        } else {
+            Way::Waits(self.0.connection.blocking(&self.keys().meta(), longest).await?)
+        };
+        Ok(EventFeed { way, keys: self.keys().clone(), cursor, longest })
     }
 }
 
@@ -147,20 +165,23 @@ impl EventFeed {
     ///
     /// When Redis cannot be reached; open another feed at [`EventFeed::cursor`].
     pub async fn next(&mut self) -> Result<Vec<(EventCursor, Event)>, StoreError> {
-        let streams: Vec<PartitionKeys> = self.keys.all().collect();
-        let mut read = redis::cmd("XREAD");
-        let block_ms = u64::try_from(self.longest.as_millis()).unwrap_or(u64::MAX);
-        read.arg("COUNT").arg(500).arg("BLOCK").arg(block_ms).arg("STREAMS");
-        read.arg(streams.iter().map(PartitionKeys::events).collect::<Vec<_>>()).arg(&self.cursor.0);
-        let answer: Value = read.query_async(&mut self.connection).await?;
-        let mut found = Vec::new();
-        for (name, entries) in by_stream(answer)? {
-            let Some(i) = streams.iter().position(|keys| keys.events() == name) else { continue };
-            for entry in entries.lists(0)? {
-                found.push((i, event(&streams[i], &entry)?));
+        match &mut self.way {
+            Way::Waits(connection) => {
+                let found = wait(connection, &self.keys, &self.cursor, self.longest).await?;
+                Ok(merged(&mut self.cursor, found, usize::MAX).events)
+            }
+            Way::Looks(store) => {
+                let until = Instant::now() + self.longest;
+                loop {
+                    let page = store.events(self.cursor.clone(), READ_AT_ONCE).await?;
+                    self.cursor = page.cursor;
+                    if !page.events.is_empty() || Instant::now() >= until {
+                        return Ok(page.events);
+                    }
+                    sleep(LOOK_INTERVAL).await;
+                }
             }
         }
-        Ok(merged(&mut self.cursor, found, usize::MAX).events)
     }
 
     /// The place behind the last event that was read.
@@ -168,6 +189,29 @@ impl EventFeed {
     pub fn cursor(&self) -> &EventCursor {
         &self.cursor
     }
+}
+
+/// Waits for entries of any of the streams.
+async fn wait(
+    connection: &mut MultiplexedConnection,
+    keys: &Keys,
+    cursor: &EventCursor,
+    longest: Duration,
+) -> Result<Vec<(usize, (String, Event))>, StoreError> {
+    let streams: Vec<PartitionKeys> = keys.all().collect();
+    let mut read = redis::cmd("XREAD");
+    let block_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+    read.arg("COUNT").arg(READ_AT_ONCE).arg("BLOCK").arg(block_ms).arg("STREAMS");
+    read.arg(streams.iter().map(PartitionKeys::events).collect::<Vec<_>>()).arg(&cursor.0);
+    let answer: Value = read.query_async(connection).await?;
+    let mut found = Vec::new();
+    for (name, entries) in by_stream(answer)? {
+        let Some(i) = streams.iter().position(|keys| keys.events() == name) else { continue };
+        for entry in entries.lists(0)? {
+            found.push((i, event(&streams[i], &entry)?));
+        }
+    }
+    Ok(found)
 }
 
 /// What `XREAD` answers: stream and entries, as a map or as pairs, by protocol version.

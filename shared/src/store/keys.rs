@@ -82,6 +82,15 @@ const FENCE: &str = "fence";
 const REAPER: &str = "reaper";
 const EVENTS: &str = "events";
 
+/// A key that never exists, in the hash slot of another: what is asked together with it is answered only while the slot is
+/// at rest.
+pub(crate) fn still(key: &str) -> String {
+    match key.find('}') {
+        Some(end) => format!("{}:still", &key[..=end]),
+        None => format!("{{{key}}}:still"),
+    }
+}
+
 /// The keys of one deployment.
 #[derive(Debug, Clone)]
 pub struct Keys {
@@ -217,7 +226,7 @@ impl Keys {
         format!("{}:nudge:{worker}", self.namespace)
     }
 
-    /// The channel of every event.
+    /// The channel of every event; in a cluster each partition has [one of its own](PartitionKeys::events_channel).
     #[must_use]
     pub fn events_channel(&self) -> String {
         self.outside("events")
@@ -463,6 +472,12 @@ impl PartitionKeys {
         self.single(EVENTS)
     }
 
+    /// The shard channel of the events of this partition, in a cluster.
+    #[must_use]
+    pub fn events_channel(&self) -> String {
+        self.single(EVENTS)
+    }
+
     fn single(&self, suffix: &str) -> String {
         format!("{}{suffix}", self.root)
     }
@@ -493,6 +508,14 @@ mod tests {
         seen.dedup();
         // `queue:` and `queues`, `cron:` and `crons` differ by more than the colon.
         assert_eq!(seen.len(), SUFFIXES.len());
+    }
+
+    #[test]
+    fn the_key_that_never_exists_is_in_the_slot_of_its_neighbour() {
+        let keys = Keys::new(Namespace::default(), 16);
+        assert_eq!(still(&keys.partition(Partition(3)).events()), "ojs:{p03}:still");
+        assert_eq!(still(&keys.leader()), "{ojs:leader}:still");
+        assert_eq!(still(&keys.inbox_taken()), "{ojs:inbox}:still");
     }
 
     #[test]

@@ -11,12 +11,13 @@ use std::sync::{Arc, OnceLock};
 use redis::Value;
 
 use crate::clock::{BootInstant, Clock, Timestamp};
-use crate::config::RedisConfig;
+use crate::config::{RedisCheck, RedisConfig};
 use crate::id::Partition;
 use crate::name::Namespace;
 
 mod attempts;
 mod bell;
+mod check;
 mod connection;
 mod crons;
 mod dead;
@@ -50,6 +51,7 @@ mod workers;
 
 pub use attempts::{AttemptEnd, Claim, Claimed, EndReply, Ending};
 pub use bell::Bell;
+pub use check::{Finding, Grade, acl_rules};
 pub use connection::ConnectionOptions;
 pub use crons::{EntryPut, EntryRemoved, PutReply};
 pub use dead::DeadLetters;
@@ -91,6 +93,8 @@ pub struct StoreOptions {
     pub errors_kept: u32,
     /// How much of the past is kept: made to hold for the namespace, or, when absent, as it holds there.
     pub kept: Option<Kept>,
+    /// What follows when the Redis will not do; see [`Store::admit`].
+    pub check: RedisCheck,
 }
 
 /// How much of the past is kept, about.
@@ -112,11 +116,18 @@ impl From<&RedisConfig> for StoreOptions {
     fn from(redis: &RedisConfig) -> Self {
         let connection = ConnectionOptions {
             url: redis.url.expose().to_owned(),
+            tls: redis.tls.clone(),
             timeout: redis.timeout,
             connections: redis.connections,
             ..ConnectionOptions::default()
         };
-        Self { connection, namespace: redis.namespace.clone(), partitions: redis.partitions, ..Self::default() }
+        Self {
+            connection,
+            namespace: redis.namespace.clone(),
+            partitions: redis.partitions,
+            check: redis.check,
+            ..Self::default()
+        }
     }
 }
 
@@ -128,6 +139,7 @@ impl Default for StoreOptions {
             partitions: 1,
             errors_kept: 50,
             kept: None,
+            check: RedisCheck::default(),
         }
     }
 }
@@ -212,12 +224,18 @@ impl Store {
         all_keys.extend(keys);
         let mut all_args: Vec<Arg<'_>> = vec![
             partition.root().into(),
-            self.0.keys.events_channel().into(),
+            self.events_channel(partition).into(),
             i64::try_from(self.kept().events).unwrap_or(i64::MAX).into(),
             self.0.keys.worker_channel("").into(),
         ];
         all_args.extend(args);
         self.run_bare(script, &all_keys, &all_args).await
+    }
+
+    /// Where the scripts of a partition publish its events: in a cluster on a shard channel, because every node would have to
+    /// hear of anything that is published on an ordinary one.
+    fn events_channel(&self, partition: &PartitionKeys) -> String {
+        if self.0.connection.is_cluster() { partition.events_channel() } else { self.0.keys.events_channel() }
     }
 
     async fn run_bare(&self, script: &Script, keys: &[String], args: &[Arg<'_>]) -> Result<Reply, StoreError> {

@@ -55,6 +55,12 @@ macro_rules! scripts {
                 Script::$make(stringify!($name), include_str!(concat!("lua/", stringify!($name), ".lua")) $(, &[$($shared),*])?)
             });
         )*
+
+        /// Every script.
+        #[cfg(test)]
+        pub(crate) fn all() -> Vec<&'static Script> {
+            vec![$(&*$name),*]
+        }
     };
 }
 
@@ -91,4 +97,5 @@ scripts! {
     worker_note: bare,
     inbox_take: bare,
     inbox_settle: bare,
+    rights: bare,
 }

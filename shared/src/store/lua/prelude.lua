@@ -6,6 +6,8 @@
 -- written (which also checks their type) and counters are written with pcall. User JSON is an opaque string.
 
 local ROOT, CHANNEL, EVENTS_KEPT, NUDGE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- A channel of the partition's own is one of its shard of a cluster.
+local IS_SHARD = string.sub(CHANNEL, 1, #ROOT) == ROOT
 local BELLS_MAX = 64
 local TOKENS = {}
 for i = 1, BELLS_MAX do TOKENS[i] = '1' end
@@ -58,14 +60,18 @@ local function event_id(ms, seq)
 end
 
 -- Whether anybody may be listening to the channel: asked once, when there is the first thing to tell. Those who listen to a
--- replica or to another node of a cluster cannot be counted from here.
+-- replica, or to an ordinary channel on another node of a cluster, cannot be counted from here. Where it may not be asked,
+-- somebody may be listening.
 local heard
 local function is_heard()
   if heard == nil then
-    heard = redis.call('PUBSUB', 'NUMSUB', CHANNEL)[2] > 0 or redis.call('PUBSUB', 'NUMPAT') > 0
+    local here = redis.pcall('PUBSUB', IS_SHARD and 'SHARDNUMSUB' or 'NUMSUB', CHANNEL)[2]
+    local by_pattern = not IS_SHARD and redis.pcall('PUBSUB', 'NUMPAT') or 0
+    heard = here ~= 0 or by_pattern ~= 0
     if not heard then
-      local info = redis.call('INFO', 'replication', 'cluster')
-      heard = not (string.find(info, 'connected_slaves:0', 1, true) and string.find(info, 'cluster_enabled:0', 1, true))
+      local info = redis.pcall('INFO', 'replication', 'cluster')
+      heard = type(info) ~= 'string' or not (string.find(info, 'connected_slaves:0', 1, true)
+        and (IS_SHARD or string.find(info, 'cluster_enabled:0', 1, true)))
     end
   end
   return heard
@@ -78,7 +84,7 @@ local function tell(kind, source, subject, data)
   if type(id) ~= 'string' or not is_heard() then return end
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   local time = rfc3339(tonumber(ms))
-  redis.pcall('PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
+  redis.pcall(IS_SHARD and 'SPUBLISH' or 'PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
     .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time .. '","timestamp":"' .. time
     .. '","subject":"' .. subject .. '","data":' .. data .. '}')
 end

@@ -1,0 +1,92 @@
+//! What is asked of Redis.
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
+
+use crate::store::script::Script;
+
+/// What is asked of Redis. Each may be sent twice.
+pub(super) enum Call<'a> {
+    Script(&'a Script, &'a [String], &'a [Arg<'a>]),
+    Command(&'a Cmd),
+    Transaction(&'a Pipeline),
+}
+
+impl Call<'_> {
+    /// The first key, which decides where in a cluster the call belongs; all others are in the same slot.
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Script(_, keys, _) => keys.first().map(String::as_bytes),
+            Self::Command(command) => key_of(command),
+            Self::Transaction(pipeline) => pipeline.cmd_iter().next().and_then(key_of),
+        }
+    }
+
+    pub(super) async fn on(&self, connection: &mut MultiplexedConnection) -> Result<Value, RedisError> {
+        match self {
+            Self::Command(command) => command.query_async(connection).await,
+            Self::Transaction(pipeline) => pipeline.query_async(connection).await,
+            Self::Script(script, keys, args) => {
+                let reply = eval("EVALSHA", &script.sha, keys, args).query_async(connection).await;
+                match reply {
+                    // NOSCRIPT is proof that nothing ran.
+                    Err(error) if is_noscript(&error) => {
+                        eval("EVAL", &script.source, keys, args).query_async(connection).await
+                    }
+                    reply => reply,
+                }
+            }
+        }
+    }
+}
+
+/// The key of a command, which is its first argument in every command that the store sends.
+fn key_of(command: &Cmd) -> Option<&[u8]> {
+    match command.args_iter().nth(1) {
+        Some(redis::Arg::Simple(key)) => Some(key),
+        _ => None,
+    }
+}
+
+fn is_noscript(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// An argument of a script.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg<'a> {
+    Text(&'a str),
+    Owned(String),
+    Int(i64),
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<String> for Arg<'_> {
+    fn from(text: String) -> Self {
+        Self::Owned(text)
+    }
+}
+
+impl From<i64> for Arg<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+fn eval(how: &str, script: &str, keys: &[String], args: &[Arg<'_>]) -> Cmd {
+    let mut command = redis::cmd(how);
+    command.arg(script).arg(keys.len()).arg(keys);
+    for arg in args {
+        match arg {
+            Arg::Text(text) => command.arg(*text),
+            Arg::Owned(text) => command.arg(text),
+            Arg::Int(number) => command.arg(*number),
+        };
+    }
+    command
+}
