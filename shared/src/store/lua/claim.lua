@@ -1,5 +1,6 @@
-#!lua
--- Hands out jobs: at most as many as asked for, over the queues in the order given.
+#!lua flags=allow-oom
+-- Hands out jobs: at most as many as asked for, over the queues in the order given. Also when memory is full: what was taken
+-- in goes on, or nothing would ever become less.
 --
 -- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue (each once): ready, queue, bell, rate.
 --       Limits that jobs share by a key: limit, running.
