@@ -2,12 +2,15 @@
 //!
 //! Helpers panic where a test could not go on; their messages name what was awaited.
 
+pub mod cluster;
 pub mod election;
 pub mod invariants;
+pub mod load;
 pub mod model;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+pub mod sentinel;
 pub mod snapshot;
 pub mod store;
 pub mod wait;

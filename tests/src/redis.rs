@@ -16,7 +16,8 @@ use crate::watchdog::{self, Watchdog};
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-const PORTS_TRIED_MAX: usize = 10;
+const PORTS_TRIED_MAX: usize = 20;
+const CONFIG: &str = "redis.conf";
 
 /// A namespace that no other test of this process uses.
 pub fn namespace() -> Namespace {
@@ -54,7 +55,17 @@ impl Server {
     ///
     /// When `redis-server` is absent or does not come up.
     pub fn start(options: &[&str]) -> Self {
+        Self::configured("", options)
+    }
+
+    /// Starts a server with a configuration file, which it may write to, and further options of `redis-server`.
+    ///
+    /// # Panics
+    ///
+    /// When `redis-server` is absent or does not come up.
+    pub fn configured(config: &str, options: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("carillon-redis-").tempdir().expect("a temporary directory");
+        std::fs::write(directory.path().join(CONFIG), config).expect("a file in a directory of ours");
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let started = (0..PORTS_TRIED_MAX).find_map(|_| {
             let port = free_port();
@@ -82,6 +93,18 @@ impl Server {
     pub async fn connection(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.url()).expect("our own address is valid");
         client.get_multiplexed_async_connection().await.expect("the server answers")
+    }
+
+    /// Asks it something, words apart.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer, or not with what was expected.
+    pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let answer = command.query_async(&mut self.connection().await).await;
+        answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// A connection that listens to channels, as a dashboard would.
@@ -124,6 +147,11 @@ impl Server {
         self.signal(Signal::CONT);
     }
 
+    /// A place for files that go with it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     fn signal(&self, signal: Signal) {
         let (child, _) = self.process.as_ref().expect("a test signals a server only while it runs");
         kill_process(Pid::from_child(child), signal).expect("the server is our child");
@@ -162,8 +190,9 @@ fn spawn(directory: &Path, port: u16, options: &[String]) -> Option<(Child, Watc
 
 fn command(directory: &Path, port: u16, options: &[String]) -> Command {
     let mut command = Command::new("redis-server");
+    command.arg(directory.join(CONFIG)).args(options);
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--daemonize", "no"]);
-    command.args(["--logfile", "redis.log", "--enable-debug-command", "yes", "--dir"]).arg(directory).args(options);
+    command.args(["--logfile", "redis.log", "--enable-debug-command", "yes", "--dir"]).arg(directory);
     let mut gated = watchdog::gated(&command);
     gated.stdout(Stdio::null());
     gated
@@ -176,7 +205,8 @@ fn answers(port: u16, pid: u32) -> bool {
         connection.set_read_timeout(Some(START_TIMEOUT))?;
         redis::cmd("INFO").arg("everything").query(&mut connection)
     };
-    info().is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")) && info.contains("\nloading:0\r\n"))
+    // A sentinel says nothing of loading.
+    info().is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")) && !info.contains("\nloading:1\r\n"))
 }
 
 fn log(directory: &Path) -> String {

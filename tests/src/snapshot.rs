@@ -39,14 +39,25 @@ impl Snapshot {
     ///
     /// When Redis cannot be reached.
     pub async fn take(server: &Server, keys: &Keys) -> Self {
-        let mut connection = server.connection().await;
-        let mut found = Vec::new();
-        for pattern in keys.pattern() {
-            found.extend(scan(&mut connection, &pattern).await);
-        }
+        Self::of(std::iter::once(server), keys).await
+    }
+
+    /// Reads everything from several servers, each of which has a part.
+    ///
+    /// # Panics
+    ///
+    /// When one of them cannot be reached.
+    pub async fn of(servers: impl IntoIterator<Item = &Server>, keys: &Keys) -> Self {
         let mut held = BTreeMap::new();
-        for some in found.chunks(READ_AT_ONCE) {
-            held.extend(read(&mut connection, some).await);
+        for server in servers {
+            let mut connection = server.connection().await;
+            let mut found = Vec::new();
+            for pattern in keys.pattern() {
+                found.extend(scan(&mut connection, &pattern).await);
+            }
+            for some in found.chunks(READ_AT_ONCE) {
+                held.extend(read(&mut connection, some).await);
+            }
         }
         Self(held)
     }
