@@ -16,7 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::election::{Running, assert_every_second_once};
 use crate::store::envelope;
-use crate::wait::until;
+use crate::wait::{until, within};
+
+/// A lease that was renewed on a master that died must end before its job goes on.
+const LEASE: Duration = Duration::from_secs(3);
+/// As long as a lease, the hold-off of reclaiming after Redis was away, and a slow machine may take together.
+const END_MAX: Duration = Duration::from_secs(90);
 
 /// Spread over the partitions of a cluster.
 const QUEUES: [&str; 6] = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];
@@ -51,7 +56,7 @@ impl Load {
             tasks.spawn(produce(store.clone(), queue, acknowledged.clone(), stop.clone()));
         }
         let queues: Vec<QueueName> = QUEUES.iter().map(|queue| queue.parse().expect("a queue name")).collect();
-        let worker = Worker::builder().store(options).queues(&queues).concurrency(8);
+        let worker = Worker::builder().store(options).queues(&queues).concurrency(8).lease(LEASE);
         let echo = builtin::find("echo").expect("a built-in handler");
         let worker = worker.poll_interval(Duration::from_millis(100)).register("echo", echo).build().expect("a worker");
         let told = shutdown.clone();
@@ -118,7 +123,8 @@ impl Load {
     pub async fn end_with(mut self, jobs: &[JobId]) -> (Store, Vec<JobId>) {
         self.stop.cancel();
         for some in jobs.chunks(500) {
-            until("every job to end", async || all_completed(&self.store, some).await).await;
+            let ended = within(END_MAX, async || all_completed(&self.store, some).await.then_some(())).await;
+            assert!(ended.is_some(), "a job did not complete within {END_MAX:?}");
         }
         self.leader.stop().await;
         self.shutdown.drain();
