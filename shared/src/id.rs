@@ -2,6 +2,7 @@
 //!
 //! An id that a client brought has anything there; the hint is then wrong and the other partitions are asked too.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -94,21 +95,39 @@ impl JobId {
     }
 }
 
-/// Ten bytes from the operating system's generator.
+/// Random bytes that are asked for at once; each is used once.
+const STOCK_BYTES: usize = 640;
+
+/// Ten bytes from the operating system's generator, of which each thread keeps a small stock: a call for each id would cost
+/// more than the id.
 ///
 /// # Panics
 ///
 /// If the operating system has no randomness to give, in which case no unique id can be made at all.
 fn random_bytes() -> [u8; 10] {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
+    thread_local! {
+        static STOCK: Cell<([u8; STOCK_BYTES], usize)> = const { Cell::new(([0; STOCK_BYTES], 0)) };
+    }
+    STOCK.with(|cell| {
+        let (mut stock, mut left) = cell.get();
+        if left == 0 {
+            getrandom::fill(&mut stock).expect("the operating system gives random bytes");
+            left = STOCK_BYTES;
+        }
+        left -= 10;
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&stock[left..left + 10]);
+        cell.set((stock, left));
+        bytes
+    })
 }
 
 /// A random text of 16 hexadecimal digits: the nonce of a request, a leadership or an entry.
 #[must_use]
 pub fn nonce() -> String {
-    random_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = random_bytes();
+    let digits = bytes[..8].iter().flat_map(|byte| hex(*byte)).map(char::from);
+    digits.collect()
 }
 
 /// A random number in `[0, 1)`, for what is to be spread.
@@ -118,15 +137,21 @@ pub fn chance() -> f64 {
     f64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / 4_294_967_296.0
 }
 
+fn hex(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}
+
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [b'-'; 36];
+        let mut at = 0;
         for (i, byte) in self.0.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
+            at += usize::from(matches!(i, 4 | 6 | 8 | 10));
+            text[at..at + 2].copy_from_slice(&hex(*byte));
+            at += 2;
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
