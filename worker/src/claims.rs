@@ -83,8 +83,10 @@ async fn claim(workshop: &Workshop, wanted: usize, outage: &mut Outage, shutdown
 }
 
 async fn start(workshop: &Arc<Workshop>, claimed: Vec<Claimed>, slots: Vec<Slot>, shutdown: &Shutdown) {
+    for some in claimed.chunk_by(|a, b| a.job.record.queue == b.job.record.queue) {
+        workshop.tally.claimed(&some[0].job.record.queue, some.len());
+    }
     for (claimed, slot) in claimed.into_iter().zip(slots) {
-        workshop.tally.claimed(&claimed.job.record.queue);
         let attempt = Attempt::new(workshop, claimed, slot);
         if shutdown.is_draining() {
             attempt.give_back(workshop).await;

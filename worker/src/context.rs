@@ -34,14 +34,14 @@ pub struct Context(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    job: Job,
-    envelope: Envelope,
+    job: Arc<Job>,
+    envelope: Arc<Envelope>,
     worker: WorkerId,
     stop: Stop,
 }
 
 impl Context {
-    pub(crate) fn new(job: Job, envelope: Envelope, worker: WorkerId, stop: Stop) -> Self {
+    pub(crate) fn new(job: Arc<Job>, envelope: Arc<Envelope>, worker: WorkerId, stop: Stop) -> Self {
         Self(Arc::new(Inner { job, envelope, worker, stop }))
     }
 
@@ -167,7 +167,7 @@ pub(crate) mod tests {
         let (claimed, stop) = (claimed(json), Stop::default());
         let envelope = Envelope::read(&Value::Object(claimed.job.envelope.clone()), claimed.job.record.created_at);
         let worker = "test-worker".parse().expect("a worker id");
-        (Context::new(claimed.job, envelope.expect("an envelope"), worker, stop.clone()), stop)
+        (Context::new(Arc::new(claimed.job), Arc::new(envelope.expect("an envelope")), worker, stop.clone()), stop)
     }
 
     #[test]

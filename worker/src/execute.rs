@@ -23,7 +23,7 @@ use crate::workshop::Workshop;
 
 /// An attempt to be made: the job, the right to end it, and the slot it runs in.
 pub(crate) struct Attempt {
-    pub(crate) job: Job,
+    pub(crate) job: Arc<Job>,
     pub(crate) lease: HeldLease,
     pub(crate) slot: Slot,
 }
@@ -34,7 +34,7 @@ impl Attempt {
         let Claimed { job, held, since } = claimed;
         let wish =
             job.envelope.get("visibility_timeout_ms").and_then(Value::as_u64).map(std::time::Duration::from_millis);
-        Self { job, lease: workshop.leases.hold(held, since, wish), slot }
+        Self { job: Arc::new(job), lease: workshop.leases.hold(held, since, wish), slot }
     }
 
     /// Makes the attempt: read the envelope, find the handler, run it, judge its end, report it.
@@ -42,7 +42,6 @@ impl Attempt {
         let record = &self.job.record;
         let span = info_span!("job", job.id = %record.id, job.type = %record.job_type, queue.name = %record.queue, attempt = record.attempt);
         self.pass_through(&workshop).instrument(span).await;
-        workshop.slots.publish();
     }
 
     /// Gives the job back without having looked at it.
@@ -51,10 +50,10 @@ impl Attempt {
         End { job, envelope: None, lease, slot: Some(slot), outcome: Outcome::GivenBack }.report(workshop).await;
     }
 
-    async fn pass_through(mut self, workshop: &Arc<Workshop>) {
+    async fn pass_through(self, workshop: &Arc<Workshop>) {
         waited(&self.job);
-        let envelope = match read_envelope(&mut self.job) {
-            Ok(envelope) => envelope,
+        let envelope = match read_envelope(&self.job) {
+            Ok(envelope) => Arc::new(envelope),
             Err(failure) => {
                 let Self { job, lease, slot } = self;
                 let end = End { job, envelope: None, lease, slot: Some(slot), outcome: Outcome::Unreadable(failure) };
@@ -74,7 +73,7 @@ impl Attempt {
         End { job: self.job, envelope: Some(envelope), lease: self.lease, slot, outcome }.report(workshop).await;
     }
 
-    async fn run(&self, workshop: &Workshop, envelope: &Envelope) -> Supervised {
+    async fn run(&self, workshop: &Workshop, envelope: &Arc<Envelope>) -> Supervised {
         let Some(handler) = workshop.registry.find(&self.job.record.job_type) else {
             return (Outcome::Unhandled, None);
         };
@@ -92,8 +91,8 @@ impl Attempt {
 
 /// An attempt that has ended, and is to be reported.
 struct End {
-    job: Job,
-    envelope: Option<Envelope>,
+    job: Arc<Job>,
+    envelope: Option<Arc<Envelope>>,
     lease: HeldLease,
     /// None when a handler that would not stop keeps it.
     slot: Option<Slot>,
@@ -108,7 +107,8 @@ impl End {
             metrics::counter!(metric::JOBS_UNHANDLED_TOTAL, label::TYPE => job_type).increment(1);
         }
         let word = self.outcome.as_str();
-        let ending = self.outcome.ending(&self.job, self.envelope.as_ref(), workshop.settings.unhandled_max, chance());
+        let ending =
+            self.outcome.ending(&self.job, self.envelope.as_deref(), workshop.settings.unhandled_max, chance());
         // The lease is asked last, because only what happens after that is our own affair.
         match ending.filter(|_| self.lease.start_ending()) {
             Some(ending) => {
@@ -128,13 +128,8 @@ impl End {
 }
 
 /// Reads the stored envelope. Its times are absolute, so that the time at which it is read does not matter.
-fn read_envelope(job: &mut Job) -> Result<Envelope, Failure> {
-    let value = Value::Object(std::mem::take(&mut job.envelope));
-    let read = Envelope::read(&value, job.record.created_at);
-    if let Value::Object(map) = value {
-        job.envelope = map;
-    }
-    read.map_err(|refusal| Failure {
+fn read_envelope(job: &Job) -> Result<Envelope, Failure> {
+    Envelope::read_map(&job.envelope, job.record.created_at).map_err(|refusal| Failure {
         retryable: Some(false),
         ..Failure::new("invalid_envelope", format!("the stored envelope cannot be read: {}", refusal.message))
     })

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::leases::HeldLease;
 use crate::outage::Outage;
-use crate::slots::Slot;
+use crate::slots::{Slot, Slots};
 use crate::tally::{Ended, Tally};
 use carillon_shared::telemetry::chain;
 
@@ -40,10 +40,10 @@ pub(crate) struct Report {
 
 impl Reports {
     /// Starts the task; it ends after [`close`](Self::close), when all is reported.
-    pub(crate) fn start(store: Store, tally: Arc<Tally>, slots: usize) -> (Self, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(slots.max(1));
+    pub(crate) fn start(store: Store, tally: Arc<Tally>, slots: Arc<Slots>, most: usize) -> (Self, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(most.max(1));
         let closed = CancellationToken::new();
-        let reporter = Reporter { store, tally, outage: Outage::new("report the ends of jobs") };
+        let reporter = Reporter { store, tally, slots, outage: Outage::new("report the ends of jobs") };
         let task = tokio::spawn(reporter.run(receiver, closed.clone()));
         (Self { sender, closed }, task)
     }
@@ -62,6 +62,7 @@ impl Reports {
 struct Reporter {
     store: Store,
     tally: Arc<Tally>,
+    slots: Arc<Slots>,
     outage: Outage,
 }
 
@@ -84,7 +85,9 @@ impl Reporter {
                 Ok(()) => {}
                 Err(error) => self.one_by_one(&mut batch, &error).await,
             }
+            // The slots of these jobs are free from here on.
             batch.clear();
+            self.slots.publish();
         }
     }
 
@@ -95,7 +98,11 @@ impl Reporter {
             match self.store.end(&ends).await {
                 Ok(replies) => {
                     self.outage.over();
-                    reports.iter().zip(replies).for_each(|(report, reply)| self.answered(report, reply));
+                    let ended: Vec<_> =
+                        reports.iter().zip(replies).map(|(report, reply)| answered(report, reply)).collect();
+                    for alike in ended.chunk_by(|a, b| a == b) {
+                        self.tally.ended_alike(alike[0].0, alike[0].1, alike.len());
+                    }
                     return Ok(());
                 }
                 Err(error) if error.is_transient() => sleep(self.outage.failed(&error)).await,
@@ -135,22 +142,23 @@ impl Reporter {
         }
         over
     }
+}
 
-    fn answered(&self, report: &Report, reply: EndReply) {
-        let id = report.lease.held().id;
-        let ended = match reply {
-            EndReply::Ended | EndReply::AlreadyEnded => Ended::from(&report.ending),
-            EndReply::Cancelled => {
-                tracing::info!(job.id = %id, "the job was cancelled while its end was on the way");
-                Ended::Cancelled
-            }
-            EndReply::Stale | EndReply::Gone => {
-                tracing::warn!(job.id = %id, "the end came too late: the job is another worker's, or gone");
-                Ended::Lost
-            }
-        };
-        self.tally.ended(&report.queue, ended);
-    }
+/// The queue of a job, and how its attempt ended.
+fn answered(report: &Report, reply: EndReply) -> (&QueueName, Ended) {
+    let id = report.lease.held().id;
+    let ended = match reply {
+        EndReply::Ended | EndReply::AlreadyEnded => Ended::from(&report.ending),
+        EndReply::Cancelled => {
+            tracing::info!(job.id = %id, "the job was cancelled while its end was on the way");
+            Ended::Cancelled
+        }
+        EndReply::Stale | EndReply::Gone => {
+            tracing::warn!(job.id = %id, "the end came too late: the job is another worker's, or gone");
+            Ended::Lost
+        }
+    };
+    (&report.queue, ended)
 }
 
 fn end_of(report: &Report) -> AttemptEnd {

@@ -89,11 +89,12 @@ impl Worker {
         };
         let heart = heart.start().map_err(WorkerError::Thread)?;
         let tally = Arc::new(Tally::default());
-        let (reports, reporter) = Reports::start(store.clone(), tally.clone(), settings.concurrency);
+        let slots = Arc::new(Slots::new(settings.concurrency));
+        let (reports, reporter) = Reports::start(store.clone(), tally.clone(), slots.clone(), settings.concurrency);
         let listeners = TaskTracker::new();
         let wake = Wake::listen(&store, &settings.queues, settings.poll_interval, &listeners, &stop);
         let workshop = Arc::new(Workshop {
-            slots: Slots::new(settings.concurrency),
+            slots,
             attempts: TaskTracker::new(),
             stragglers: TaskTracker::new(),
             give_back: stop.child_token(),

@@ -47,22 +47,29 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn claimed(&self, queue: &QueueName) {
-        self.claimed.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!(metric::JOBS_CLAIMED_TOTAL, label::QUEUE => queue_label(queue.as_str())).increment(1);
+    pub(crate) fn claimed(&self, queue: &QueueName, jobs: usize) {
+        let jobs = jobs as u64;
+        self.claimed.fetch_add(jobs, Ordering::Relaxed);
+        metrics::counter!(metric::JOBS_CLAIMED_TOTAL, label::QUEUE => queue_label(queue.as_str())).increment(jobs);
     }
 
     pub(crate) fn ended(&self, queue: &QueueName, ended: Ended) {
+        self.ended_alike(queue, ended, 1);
+    }
+
+    /// Counts so many attempts at jobs of a queue that ended in the same way.
+    pub(crate) fn ended_alike(&self, queue: &QueueName, ended: Ended, attempts: usize) {
+        let attempts = attempts as u64;
         let counter = match ended {
             Ended::Completed => &self.completed,
             Ended::Retried | Ended::Discarded | Ended::Dead => &self.failed,
             Ended::Returned => &self.returned,
             Ended::Cancelled | Ended::Lost => &self.dropped,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(attempts, Ordering::Relaxed);
         let queue = queue_label(queue.as_str());
         metrics::counter!(metric::JOBS_ENDED_TOTAL, label::QUEUE => queue, label::OUTCOME => ended.as_str())
-            .increment(1);
+            .increment(attempts);
     }
 
     pub(crate) fn summary(&self, abandoned: usize) -> Summary {

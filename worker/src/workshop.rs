@@ -37,7 +37,7 @@ pub(crate) struct Workshop {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) leases: Arc<Leases>,
-    pub(crate) slots: Slots,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) reports: Reports,
     pub(crate) tally: Arc<Tally>,
     /// The attempts that are being made.

@@ -144,6 +144,15 @@ impl Envelope {
         let Value::Object(map) = value else {
             return Err(Refusal::field("", "a job is a JSON object, such as {\"type\":\"echo\",\"args\":[]}"));
         };
+        Self::read_map(map, now)
+    }
+
+    /// Reads one job, whose members these are.
+    ///
+    /// # Errors
+    ///
+    /// When a member is missing or wrong; the refusal names it.
+    pub fn read_map(map: &Map<String, Value>, now: Timestamp) -> Result<Self, Refusal> {
         let top = Fields::new(map, "");
         let none = Map::new();
         let options = Fields::new(top.object("options")?.unwrap_or(&none), "options");

@@ -155,9 +155,9 @@ impl Store {
         let reply = self.run(&script::claim, &keys, names, args).await?;
         self.heard(&reply, 1, since)?;
         reply
-            .lists(2)?
-            .into_iter()
+            .into_lists(2)
             .map(|item| {
+                let item = item?;
                 let text = item.text(0)?;
                 let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
                 let hash = Hash::joined(keys.job(id), &item.text(2)?);

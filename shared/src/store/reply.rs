@@ -63,6 +63,12 @@ impl Reply {
         }
     }
 
+    /// The lists from `from` on, without copying them.
+    pub(crate) fn into_lists(self, from: usize) -> impl Iterator<Item = Result<Self, StoreError>> {
+        let script = self.script;
+        self.items.into_iter().skip(from).map(move |item| Self::new(script, item))
+    }
+
     pub(crate) fn lists(&self, from: usize) -> Result<Vec<Self>, StoreError> {
         (from..self.len()).map(|i| self.list(i)).collect()
     }
