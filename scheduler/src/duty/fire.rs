@@ -16,12 +16,15 @@ use carillon_shared::store::{
 };
 use carillon_shared::telemetry::metric::{self, label};
 use carillon_shared::telemetry::queue_label;
+use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
 use super::{Duty, Term};
 
 /// Decisions in one call.
 const BATCH: usize = 50;
+/// Calls on the way while the next decisions are made.
+const ON_THE_WAY_MAX: usize = 2;
 /// A registration is noticed within so long.
 const REST_MAX: Duration = Duration::from_millis(200);
 /// Schedules that are kept compiled.
@@ -44,33 +47,72 @@ struct Compiled {
 impl Duty for Fire {
     const NAME: &'static str = "fire";
 
+    /// Reads and decides on a batch while those before it are being applied.
     async fn round(&mut self) -> Result<Duration, StoreError> {
-        self.term.progressed();
-        if !self.term.is_trusted() {
-            return Ok(REST_MAX);
-        }
-        let due = self.store.due_entries(self.partition, &self.term.token, BATCH).await?;
-        let DueEntries::Due { now, next_at, entries } = due else {
-            self.term.depose();
-            return Ok(REST_MAX);
-        };
-        let items = self.decide(&entries, now);
-        if !items.is_empty() {
-            match self.store.fire(self.partition, &self.term.token, &items).await? {
-                FireReply::Fenced => self.term.depose(),
-                FireReply::Applied(results) => note(&items, &results, &entries, now),
+        let mut applied = JoinSet::new();
+        let mut passed = 0;
+        loop {
+            self.term.progressed();
+            if !self.term.is_trusted() {
+                return Ok(REST_MAX);
             }
+            let due = self.store.due_entries_behind(self.partition, &self.term.token, BATCH, passed).await?;
+            let DueEntries::Due { now, next_at, entries } = due else {
+                self.term.depose();
+                return Ok(REST_MAX);
+            };
+            let (items, last) = (self.decide(&entries, now), entries.len() < BATCH);
+            if applied.len() == ON_THE_WAY_MAX || last {
+                Self::finish(&mut applied, if last { 0 } else { ON_THE_WAY_MAX - 1 }).await?;
+            }
+            if !items.is_empty() {
+                applied.spawn(apply(
+                    self.store.clone(),
+                    self.term.clone(),
+                    self.partition,
+                    Batch { items, entries, now },
+                ));
+            }
+            if last {
+                Self::finish(&mut applied, 0).await?;
+                let rest = next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX));
+                return Ok(if passed == 0 { rest } else { Duration::ZERO });
+            }
+            passed = applied.len() * BATCH;
         }
-        if entries.len() == BATCH {
-            return Ok(Duration::ZERO);
-        }
-        Ok(next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX)))
     }
+}
+
+/// Decisions on entries, as they were read at `now`.
+struct Batch {
+    items: Vec<FireItem>,
+    entries: Vec<StoredEntry>,
+    now: Timestamp,
+}
+
+async fn apply(store: Store, term: Arc<Term>, partition: Partition, batch: Batch) -> Result<(), StoreError> {
+    match store.fire(partition, &term.token, &batch.items).await? {
+        FireReply::Fenced => term.depose(),
+        FireReply::Applied(results) => note(&batch.items, &results, &batch.entries, batch.now),
+    }
+    Ok(())
 }
 
 impl Fire {
     pub(crate) fn new(store: Store, partition: Partition, term: Arc<Term>) -> Self {
         Self { store, partition, term, compiled: HashMap::new() }
+    }
+
+    /// Waits until no more than `left` batches are on the way.
+    async fn finish(applied: &mut JoinSet<Result<(), StoreError>>, left: usize) -> Result<(), StoreError> {
+        while applied.len() > left {
+            match applied.join_next().await {
+                Some(Ok(result)) => result?,
+                Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Some(Err(_)) | None => break,
+            }
+        }
+        Ok(())
     }
 
     fn decide(&mut self, entries: &[StoredEntry], now: Timestamp) -> Vec<FireItem> {

@@ -83,8 +83,8 @@ pub(super) fn entry(keys: &PartitionKeys, reply: &Reply) -> Result<StoredEntry, 
 pub(super) fn bare_entry(partition: Partition, hash: &Hash) -> Result<StoredEntry, StoreError> {
     let json: String = hash.required("def")?;
     let value = serde_json::from_str(&json).map_err(|error| StoreError::corrupt("cron entry", error.to_string()))?;
-    let (definition, _) =
-        Definition::read(&value).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
+    let definition =
+        Definition::read_kept(&value).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
     let created_at = Timestamp::from_ms(hash.required("created")?);
     Ok(StoredEntry {
         definition,

@@ -117,7 +117,7 @@ pub enum FireResult {
 }
 
 impl Store {
-    /// Lists the entries of a partition whose instant has come.
+    /// Lists the entries of a partition whose instant has come, `most` at most, earliest first.
     ///
     /// # Errors
     ///
@@ -128,8 +128,28 @@ impl Store {
         token: &LeaderToken,
         most: usize,
     ) -> Result<DueEntries, StoreError> {
+        self.due_entries_behind(partition, token, most, 0).await
+    }
+
+    /// Lists them but for the first `passed`: those whose decisions are on the way. What is decided on twice all the same is
+    /// fired once.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or what it holds is not an entry.
+    pub async fn due_entries_behind(
+        &self,
+        partition: Partition,
+        token: &LeaderToken,
+        most: usize,
+        passed: usize,
+    ) -> Result<DueEntries, StoreError> {
         let keys = self.key(partition);
-        let args = vec![token.as_str().into(), i64::try_from(most).unwrap_or(100).into()];
+        let args = vec![
+            token.as_str().into(),
+            i64::try_from(most).unwrap_or(100).into(),
+            i64::try_from(passed).unwrap_or(0).into(),
+        ];
         let sent = BootInstant::now();
         let reply = self.run(&script::cron_due, &keys, vec![keys.crons(), keys.fence()], args).await?;
         let now = self.heard(&reply, 1, sent)?;

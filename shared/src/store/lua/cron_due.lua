@@ -1,14 +1,14 @@
 #!lua
 -- Lists the entries whose next instant has come, for the leader to decide.
 --
--- KEYS  crons, fence. ARGV 1 token, 2 how many at most.
+-- KEYS  crons, fence. ARGV 1 token, 2 how many at most, 3 how many to pass over, the earliest: they are being decided on.
 -- Pre   the token is this partition's fence.
 -- Reply {"ok", now, next instant that has not come (ms) or "", {name, fields, live runs, waiting}…} | {"fenced", now, fence}.
 
 local fence = redis.call('GET', key(FENCE)) or ''
 if fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
-local names = redis.call('ZRANGE', key(CRONS), '-inf', NOW_MS, 'BYSCORE', 'LIMIT', 0, arg(2))
-local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW_MS, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+local names = redis.call('ZRANGE', key(CRONS), '-inf', NOW, 'BYSCORE', 'LIMIT', arg(3), arg(2))
+local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
 local reply = { 'ok', NOW_MS, head[2] ~= 'inf' and head[2] or '' }
 for _, name in ipairs(names) do
   local entry = entry_look(name)
