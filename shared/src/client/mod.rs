@@ -2,21 +2,26 @@
 //!
 //! A client decides on what it has read and lets the store apply it; when something changed in between, it reads again.
 
+use std::sync::Arc;
+
 use crate::id::JobId;
-use crate::job::{Envelope, Job, JobState, Refusal};
+use crate::job::{Envelope, Job, JobState, Record, Refusal};
 use crate::name::CronName;
-use crate::store::{EnqueueReply, NewJob, Store, StoreError, TakenIn};
+use crate::store::{EnqueueReply, Store, StoreError};
 
 mod attempts;
 mod batch;
 mod entries;
 mod flows;
+mod gather;
 mod workers;
 
 pub use attempts::{Action, Beat, Fetch, Nack, Presented};
 pub use batch::BatchError;
 pub use entries::{Asked, Registered};
 pub use workers::{WorkerSaid, is_winding_up};
+
+use gather::Gather;
 
 /// Why something that a user asked for was not done.
 #[derive(Debug, thiserror::Error)]
@@ -70,13 +75,14 @@ pub struct Enqueued {
 #[derive(Debug, Clone)]
 pub struct Client {
     store: Store,
+    gather: Arc<Gather>,
 }
 
 impl Client {
     /// The use cases upon a store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, gather: Arc::default() }
     }
 
     /// The store.
@@ -87,17 +93,23 @@ impl Client {
 
     /// Takes a job in, and returns it as it stands, or the one that was there and is the same.
     ///
+    /// Jobs that several tasks enqueue at the same time go to Redis together; each is taken in or refused by itself.
+    ///
     /// # Errors
     ///
     /// When there is a job of the id that the envelope brings, or one that keeps it away, or Redis cannot be reached or takes
     /// no more.
     pub async fn enqueue(&self, envelope: &Envelope) -> Result<Enqueued, ClientError> {
         let id = self.store.id_for(envelope);
-        match self.store.enqueue(&[NewJob::new(id, envelope)]).await? {
+        match self.gather.enqueue(&self.store, id, envelope).await? {
             EnqueueReply::Exists(id) => Err(ClientError::Duplicate(id)),
             EnqueueReply::Duplicate { holder, .. } => Err(ClientError::NotUnique(holder)),
             EnqueueReply::Enqueued(taken) => {
-                let taken = taken.first().copied().unwrap_or(TakenIn { id, state: None });
+                let gone = || StoreError::corrupt(id.to_string(), "neither taken in nor refused");
+                let taken = taken.first().copied().ok_or_else(gone)?;
+                if let Some(record) = Record::taken_in(taken.id, envelope, taken.state, taken.at) {
+                    return Ok(Enqueued { job: Job::new(envelope.to_json(id), record), deduplicated: false });
+                }
                 let job = self.store.job(taken.id).await?;
                 let gone = || StoreError::corrupt(taken.id.to_string(), "vanished as soon as it was enqueued");
                 Ok(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() })

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{JobState, Lease};
+use super::{Envelope, JobState, Lease};
 use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::name::{CronName, JobType, QueueName};
@@ -60,6 +60,45 @@ pub struct Record {
     pub returns: u32,
 }
 
+impl Record {
+    /// The record of a job that was just taken in, if all of it is known without looking: not of one that takes another's
+    /// place, nor of one that is further on already.
+    #[must_use]
+    pub fn taken_in(id: JobId, envelope: &Envelope, state: Option<JobState>, at: Timestamp) -> Option<Self> {
+        use JobState::{Available, Pending, Scheduled};
+        let state = state.filter(|state| matches!(state, Available | Pending | Scheduled))?;
+        if envelope.unique.is_some() {
+            return None;
+        }
+        Some(Self {
+            id,
+            state,
+            queue: envelope.queue.clone(),
+            job_type: envelope.job_type.clone(),
+            attempt: 0,
+            lease: None,
+            worker: None,
+            created_at: at,
+            enqueued_at: at,
+            started_at: None,
+            ended_at: None,
+            expired_at: None,
+            due_at: envelope.scheduled_at.filter(|_| state == Scheduled),
+            retry_delay_ms: None,
+            previous_state: None,
+            cron: None,
+            flow: None,
+            parents: Vec::new(),
+            activated_at: None,
+            waits: false,
+            failed: false,
+            dead: false,
+            crashes: 0,
+            returns: 0,
+        })
+    }
+}
+
 /// The worker of a claim that did not say who asked; clients are not told of it.
 const NOBODY: &str = "anonymous";
 
@@ -79,6 +118,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job that has no history.
+    #[must_use]
+    pub fn new(envelope: Map<String, Value>, record: Record) -> Self {
+        Self { envelope, record, result: None, errors: Vec::new(), parent_results: Vec::new() }
+    }
+
     /// The job as the wire shows it (OJS HTTP binding §1): the envelope with the record's members among it.
     ///
     /// A time that has not come is left out, never `null`: typed clients read absence, not null.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::connection::Arg;
 use super::record::{Hash, envelope, json_value, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
-use crate::clock::BootInstant;
+use crate::clock::{BootInstant, Timestamp};
 use crate::id::{JobId, Partition, nonce};
 use crate::job::{Envelope, Job, JobState};
 use crate::name::QueueName;
@@ -52,6 +52,8 @@ pub struct TakenIn {
     pub id: JobId,
     /// Its state; `None` when it was dropped in favour of this one, which was there before.
     pub state: Option<JobState>,
+    /// When it was taken in.
+    pub at: Timestamp,
 }
 
 /// What became of a change that only some states allow.
@@ -119,9 +121,10 @@ impl Store {
                 let place = usize::try_from(reply.int(2)? - 1).unwrap_or(0);
                 return Ok(EnqueueReply::Duplicate { holder: id(1)?, place });
             }
-            _ => self.heard(&reply, 1, sent)?,
-        };
-        let taken_in = |i: usize| Ok(TakenIn { state: reply.text(i)?.parse().ok(), id: id(i + 1)? });
+            _ => {}
+        }
+        let at = self.heard(&reply, 1, sent)?;
+        let taken_in = |i: usize| Ok(TakenIn { state: reply.text(i)?.parse().ok(), id: id(i + 1)?, at });
         (2..reply.len()).step_by(2).map(taken_in).collect::<Result<_, StoreError>>().map(EnqueueReply::Enqueued)
     }
 
