@@ -112,14 +112,21 @@ check('ZCARD', key(ENDED, 'discarded'))
 for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
 for _, id in ipairs(expired) do expire_if_due(id) end
 
+-- Most jobs are held for the same time, which is written out once.
+local deadlines = {}
+local function deadline(held)
+  deadlines[held] = deadlines[held] or text(NOW_MS + tonumber(held))
+  return deadlines[held]
+end
+
 local reply, replayable = { 'ok', NOW_MS }, {}
 for _, job in ipairs(picked) do
-  local number = 1 + (tonumber(string.match(job.lease or '', '^%d+')) or 0)
+  local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
   local lease = number .. '-' .. arg(1)
-  local attempt = text(1 + tonumber(job.attempt))
+  local attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
   local held = job.visibility or arg(4)
   local window_ms = windows[job.queue]
-  enter(job, 'active', text(NOW_MS + tonumber(held)), 'lease', lease, 'attempt', attempt, 'worker', worker, 'started', NOW,
+  enter(job, 'active', deadline(held), 'lease', lease, 'attempt', attempt, 'worker', worker, 'started', NOW,
     'held', held)
   if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
   if window_ms then

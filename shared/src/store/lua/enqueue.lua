@@ -50,9 +50,11 @@ for place, job in ipairs(jobs) do
   if ids[job.id] then return { 'exists', job.id } end
   ids[job.id] = true
   check_indexes(job)
-  local made = redis.call('HMGET', key(JOB, job.id), 'request', 'state')
-  if made[2] and made[1] ~= job.request then return { 'exists', job.id } end
-  job.made = made[2]
+  if redis.call('EXISTS', key(JOB, job.id)) == 1 then
+    local made = redis.call('HMGET', key(JOB, job.id), 'request', 'state')
+    if made[1] ~= job.request then return { 'exists', job.id } end
+    job.made = made[2]
+  end
   local holder = job.unique and not job.made and holder_of(job, taken)
   if holder and job.on_conflict == 'reject' then return { 'duplicate', holder.id, place } end
   if holder and job.on_conflict == 'ignore' then

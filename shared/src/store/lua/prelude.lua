@@ -30,6 +30,7 @@ local function text(number)
   return string.format('%d', number)
 end
 local NOW = text(NOW_MS)
+local EVENT_STREAM = key(EVENTS)
 
 -- Days since 1970-01-01 to a civil date (proleptic Gregorian), by eras of 400 years.
 local function rfc3339(ms, always_ms)
@@ -80,7 +81,7 @@ end
 -- Tells what happened: `data` is the JSON object of the event, built from names and numbers only (they need no escaping)
 -- and from JSON that Rust passed. event.rs renders the same text from the stream.
 local function tell(kind, source, subject, data)
-  local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
+  local id = redis.pcall('XADD', EVENT_STREAM, 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
   if type(id) ~= 'string' or not is_heard() then return end
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   local time = rfc3339(tonumber(ms))
