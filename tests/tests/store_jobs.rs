@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use carillon_shared::client::{Client, ClientError};
+use carillon_shared::clock::Timestamp;
+use carillon_shared::id::{JobId, Partition};
 use carillon_shared::job::{Failure, JobState, Verdict};
 use carillon_shared::store::{
-    AttemptEnd, CancelReply, Claimed, EndReply, Ending, EnqueueReply, LeaseState, NewJob, Store,
+    AttemptEnd, CancelReply, Claim, Claimed, EndReply, Ending, EnqueueReply, LeaseState, NewJob, Store,
 };
-use carillon_tests::store::{claim, claim_one, enqueue, envelope, store};
+use carillon_tests::redis::Server;
+use carillon_tests::store::{claim, claim_one, enqueue, envelope, options, store};
 use carillon_tests::wait::until_some;
+use futures::StreamExt;
+use futures::future::join_all;
 use serde_json::json;
 
 async fn state(store: &Store, id: carillon_shared::id::JobId) -> JobState {
@@ -215,4 +221,91 @@ async fn counters_are_exact_at_once() {
         [JobState::Available, JobState::Active, JobState::Completed, JobState::Scheduled].map(count),
         [1, 1, 1, 0]
     );
+}
+
+#[tokio::test]
+async fn jobs_enqueued_at_the_same_time_are_refused_each_for_itself() {
+    let client = Client::new(store().await);
+    let id = JobId::random(client.store().clock().now(), Partition(0));
+    let same = json!({"type": "echo", "args": [], "id": id.to_string()});
+    let other = json!({"type": "echo", "args": []});
+    let jobs = (0..40).map(|n| envelope(if n % 20 == 7 { &same } else { &other }, client.store().clock().now()));
+    let asked = jobs.map(|job| {
+        let client = client.clone();
+        async move { client.enqueue(&job).await.map(|enqueued| (enqueued.job.record, job)) }
+    });
+    let answers = join_all(asked).await;
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(ClientError::Duplicate(known)) if *known == id));
+    assert_eq!((refused.count(), answers.iter().filter(|answer| answer.is_ok()).count()), (1, 39));
+    for (record, _) in answers.into_iter().flatten() {
+        let kept = client.store().job(record.id).await.expect("Redis is there").expect("the job is kept");
+        assert_eq!(kept.record, record, "what was answered is what is kept");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_while_it_sends_for_others_takes_nobody_along() {
+    let server = Server::dedicated();
+    let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
+    server.freeze();
+    let callers: Vec<_> = (0..10)
+        .map(|n| {
+            let (client, job) =
+                (client.clone(), envelope(&json!({"type": "echo", "args": [n]}), Timestamp::from_ms(0)));
+            tokio::spawn(async move { client.enqueue(&job).await })
+        })
+        .collect();
+    // Each has put its job down, and the first two are sending.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let mut callers = callers.into_iter();
+    callers.by_ref().take(2).for_each(|sender| sender.abort());
+    server.thaw();
+    for caller in callers {
+        caller.await.expect("no panic").expect("the job is taken in");
+    }
+    let claimed = client.store().claim(&claim(100, Duration::from_secs(30))).await.expect("Redis is there");
+    assert!(
+        (8..=10).contains(&claimed.len()),
+        "each once, and perhaps those of the callers that went: {}",
+        claimed.len()
+    );
+}
+
+#[tokio::test]
+async fn whoever_listens_by_pattern_is_told() {
+    let server = Server::dedicated();
+    let store = Store::open(options(&server.url())).await.expect("a Redis of our own");
+    let mut listener = server.subscriber().await;
+    listener.psubscribe("*:events").await.expect("the server takes subscribers");
+    let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
+    let message = listener.on_message().next().await.expect("a message");
+    assert!(String::from_utf8_lossy(message.get_payload_bytes()).contains(&id.to_string()));
+}
+
+#[tokio::test]
+async fn a_batch_over_two_queues_is_handed_out_in_its_order() {
+    let store = store().await;
+    let now = store.clock().now();
+    let envelopes: Vec<_> = (0..250)
+        .map(|n| envelope(&json!({"type": "echo", "args": [n], "queue": if n % 2 == 0 { "a" } else { "b" }}), now))
+        .collect();
+    let jobs: Vec<_> = envelopes.iter().map(|one| NewJob::new(store.id_for(one), one)).collect();
+    store.enqueue(&jobs).await.expect("Redis takes the jobs");
+    let queues = vec!["a".parse().expect("a name"), "b".parse().expect("a name")];
+    let mut args = Vec::new();
+    for _ in 0..3 {
+        let claim = Claim::new("w".parse().expect("a name"), queues.clone(), 100, Duration::from_secs(30));
+        args.extend(
+            store
+                .claim(&claim)
+                .await
+                .expect("Redis is there")
+                .into_iter()
+                .map(|one| one.job.envelope["args"][0].as_u64()),
+        );
+    }
+    let expected: Vec<_> = (0..250).step_by(2).chain((1..250).step_by(2)).map(Some).collect();
+    assert_eq!(args, expected, "queue after queue, each in the order in which the batch had them");
 }

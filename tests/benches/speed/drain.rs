@@ -27,7 +27,9 @@ pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
 }
 
 /// Starts a worker whose handler does nothing.
-pub(crate) fn work(ground: &Ground) -> (CancellationToken, tokio::task::JoinHandle<Result<carillon_worker::Summary, carillon_worker::WorkerError>>) {
+pub(crate) fn work(
+    ground: &Ground,
+) -> (CancellationToken, tokio::task::JoinHandle<Result<carillon_worker::Summary, carillon_worker::WorkerError>>) {
     let worker = Worker::builder()
         .store(options(&ground.server))
         .concurrency(CONCURRENCY)

@@ -18,7 +18,9 @@ pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
     let limit = limit(count, wire::BATCH).await;
     let singly = limit_singly(count).await;
     vec![
-        Figure::rate("enqueue, one producer, batches of 100", bulk(count).await).beside(limit).must(80_000.0, 120_000.0),
+        Figure::rate("enqueue, one producer, batches of 100", bulk(count).await)
+            .beside(limit)
+            .must(80_000.0, 120_000.0),
         Figure::rate("enqueue, 50 producers, one by one", single(count).await).beside(singly).must(50_000.0, 80_000.0),
         Figure::ms("enqueue, 10,000 jobs all or none", atomic().await).beside(10_000.0 / limit * 1000.0),
         Figure::rate("inbox to queue", inbox(scale.of(50_000, 200_000)).await).beside(limit),

@@ -23,7 +23,8 @@ pub(crate) struct Figure {
     pub(crate) goal: Option<f64>,
 }
 
-pub(crate) const HEAD: &str = "  what                                       measured       limit   ratio        floor         goal";
+pub(crate) const HEAD: &str =
+    "  what                                       measured       limit   ratio        floor         goal";
 
 impl Figure {
     pub(crate) fn rate(name: &'static str, measured: f64) -> Self {

@@ -36,14 +36,8 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) async fn new() -> Self {
         // A rewrite of the file takes a whole core for seconds, at a moment of its own choice.
-        let server = Server::start(&[
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "everysec",
-            "--auto-aof-rewrite-percentage",
-            "0",
-        ]);
+        let server =
+            Server::start(&["--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]);
         let store = Store::open(options(&server)).await.expect("a Redis of our own is there");
         Self { server, store }
     }

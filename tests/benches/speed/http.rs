@@ -63,7 +63,8 @@ async fn visits(port: u16, count: usize, visit: Visit) {
                 line.ask("POST", "/ojs/v1/jobs", &job).await;
             }
             Visit::FetchAndAck => {
-                let fetched = line.ask("POST", "/ojs/v1/workers/fetch", r#"{"queues":["default"],"worker_id":"w"}"#).await;
+                let fetched =
+                    line.ask("POST", "/ojs/v1/workers/fetch", r#"{"queues":["default"],"worker_id":"w"}"#).await;
                 let id = fetched.split(r#""id":""#).nth(1).and_then(|rest| rest.get(..36)).expect("a job was fetched");
                 line.ask("POST", "/ojs/v1/workers/ack", &format!(r#"{{"job_id":"{id}","worker_id":"w"}}"#)).await;
             }

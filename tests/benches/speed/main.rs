@@ -53,7 +53,12 @@ impl Wish {
                 "--json" => wish.json = Some(file()?),
                 "--check" => wish.check = Some(file()?),
                 name if NAMES.contains(&name) => wish.names.push(argument),
-                _ => return Err(format!("`{argument}` is neither an option nor a bench; benches: {}", NAMES.join(", "))),
+                _ => {
+                    return Err(format!(
+                        "`{argument}` is neither an option nor a bench; benches: {}",
+                        NAMES.join(", ")
+                    ));
+                }
             }
         }
         if wish.names.is_empty() {

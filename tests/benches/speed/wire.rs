@@ -34,8 +34,26 @@ fn envelope(number: usize) -> String {
 
 /// A job comes into being.
 pub(crate) fn enqueued(number: usize) -> Vec<Cmd> {
-    let record = cmd!("HSET", key("job", number), "state", "available", "queue", "default", "type", "noop", "attempt", 0,
-        "seq", number, "created", 1_795_000_000_000_u64, "enqueued", 1_795_000_000_000_u64, "request", "00f1e2d3c4b5a697");
+    let record = cmd!(
+        "HSET",
+        key("job", number),
+        "state",
+        "available",
+        "queue",
+        "default",
+        "type",
+        "noop",
+        "attempt",
+        0,
+        "seq",
+        number,
+        "created",
+        1_795_000_000_000_u64,
+        "enqueued",
+        1_795_000_000_000_u64,
+        "request",
+        "00f1e2d3c4b5a697"
+    );
     let mut commands = vec![
         cmd!("SET", key("env", number), envelope(number)),
         record,
@@ -51,8 +69,20 @@ fn claimed(from: usize, to: usize) -> Vec<Cmd> {
     for number in from..to {
         commands.push(cmd!("HGETALL", key("job", number)));
         commands.push(cmd!("GET", key("env", number)));
-        commands.push(cmd!("HSET", key("job", number), "state", "active", "attempt", 1, "lease", "1-00f1e2d3c4b5a697",
-            "worker", "bare-worker", "started", 1_795_000_000_001_u64));
+        commands.push(cmd!(
+            "HSET",
+            key("job", number),
+            "state",
+            "active",
+            "attempt",
+            1,
+            "lease",
+            "1-00f1e2d3c4b5a697",
+            "worker",
+            "bare-worker",
+            "started",
+            1_795_000_000_001_u64
+        ));
         commands.push(cmd!("ZREM", "bare:{p00}:ready:default", id(number)));
         commands.push(cmd!("ZADD", "bare:{p00}:leases", 1_795_000_030_000_u64, id(number)));
         commands.extend(told("job.started", number));
@@ -102,8 +132,22 @@ pub(crate) fn fire(count: usize) -> Vec<Batch> {
             cmd!("HSET", entry, "next", 1_795_000_060_000_u64, "last", 1_795_000_000_000_u64, "runs", 1),
             cmd!("ZADD", "bare:{p00}:crons", 1_795_000_060_000_u64, format!("entry-{number}")),
             cmd!("ZADD", live, 1_795_000_000_000_u64, id(number)),
-            cmd!("XADD", format!("bare:{{p00}}:ledger:entry-{number}"), "MAXLEN", "~", 1000, "*", "d", "fired", "s",
-                1_795_000_000_000_u64, "a", 1_795_000_000_001_u64, "j", id(number)),
+            cmd!(
+                "XADD",
+                format!("bare:{{p00}}:ledger:entry-{number}"),
+                "MAXLEN",
+                "~",
+                1000,
+                "*",
+                "d",
+                "fired",
+                "s",
+                1_795_000_000_000_u64,
+                "a",
+                1_795_000_000_001_u64,
+                "j",
+                id(number)
+            ),
         ];
         commands.extend(told("cron.triggered", number));
         commands.extend(enqueued(number));
