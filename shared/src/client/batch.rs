@@ -2,7 +2,7 @@
 
 use super::{Client, ClientError, Enqueued};
 use crate::id::JobId;
-use crate::job::{Envelope, Refusal, RefusalKind};
+use crate::job::{Envelope, Job, Record, Refusal, RefusalKind};
 use crate::store::{EnqueueReply, NewJob, StoreError, TakenIn};
 
 /// Why a batch was not taken in.
@@ -47,7 +47,7 @@ impl Client {
             EnqueueReply::Duplicate { holder, place } => {
                 Err(BatchError { place: Some(place), error: ClientError::NotUnique(holder) })
             }
-            EnqueueReply::Enqueued(taken) => self.as_they_stand(&taken).await,
+            EnqueueReply::Enqueued(taken) => self.as_they_stand(envelopes, &taken).await,
         }
     }
 
@@ -62,9 +62,18 @@ impl Client {
         Err(Refusal { kind: RefusalKind::Unsupported, ..Refusal::field("jobs", message) }.into())
     }
 
-    async fn as_they_stand(&self, taken: &[TakenIn]) -> Result<Vec<Enqueued>, BatchError> {
-        let ids: Vec<JobId> = taken.iter().map(|taken| taken.id).collect();
-        let jobs = self.store.jobs(&ids).await?;
+    /// The jobs that were taken in; only those of which something is not known yet are read.
+    async fn as_they_stand(&self, envelopes: &[Envelope], taken: &[TakenIn]) -> Result<Vec<Enqueued>, BatchError> {
+        let known = |(envelope, taken): (&Envelope, &TakenIn)| {
+            let record = Record::taken_in(taken.id, envelope, taken.state, taken.at)?;
+            Some(Job::new(envelope.to_json(taken.id), record))
+        };
+        let mut jobs: Vec<Option<Job>> = envelopes.iter().zip(taken).map(known).collect();
+        let unknown: Vec<usize> = (0..jobs.len()).filter(|&place| jobs[place].is_none()).collect();
+        let ids: Vec<JobId> = unknown.iter().map(|&place| taken[place].id).collect();
+        for (place, job) in unknown.into_iter().zip(self.store.jobs(&ids).await?) {
+            jobs[place] = job;
+        }
         let enqueued = taken.iter().zip(jobs).map(|(taken, job)| {
             let gone = || StoreError::corrupt(taken.id.to_string(), "vanished as soon as it was enqueued");
             Ok(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() })
