@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool_redis::{Manager, Pool, Runtime};
+use futures::future::BoxFuture;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value,
@@ -99,12 +100,17 @@ impl Node {
         &self.lines[self.turn.fetch_add(1, Ordering::Relaxed) % self.lines.len()]
     }
 
+    /// Boxed: connecting is rare, and its type is so deep that the compiler gives up on the futures that hold it.
+    fn connect(&self) -> BoxFuture<'_, Result<deadpool_redis::Connection, deadpool_redis::PoolError>> {
+        Box::pin(self.pool.get())
+    }
+
     async fn shared(&self, line: &Line) -> Result<MultiplexedConnection, RedisError> {
         let mut line = line.lock().await;
         if let Some(connection) = &*line {
             return Ok((**connection).clone());
         }
-        let fresh = self.pool.get().await.map_err(|error| match error {
+        let fresh = self.connect().await.map_err(|error| match error {
             deadpool_redis::PoolError::Backend(error) => error,
             _ => timed_out(),
         })?;
