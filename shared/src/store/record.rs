@@ -16,15 +16,20 @@ pub(super) struct Hash {
 
 impl Hash {
     pub(super) fn new(key: String, reply: &Reply) -> Result<Self, StoreError> {
-        let mut pairs = reply.pairs()?;
-        pairs.sort_unstable();
-        Ok(Self { key, pairs })
+        Ok(Self::of(key, reply.pairs()?))
     }
 
     /// Fields and values by turns, joined by NUL, as `claim` hands them out.
     pub(super) fn joined(key: String, text: &str) -> Self {
         let mut words = text.split('\0').map(str::to_owned);
         let pairs = std::iter::from_fn(|| words.next().zip(words.next())).collect();
+        Self::of(key, pairs)
+    }
+
+    /// Of a name that stands twice the first counts.
+    fn of(key: String, mut pairs: Vec<(String, String)>) -> Self {
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        pairs.dedup_by(|(later, _), (first, _)| later == first);
         Self { key, pairs }
     }
 
