@@ -9,6 +9,7 @@ use carillon_tests::process::{Process, scheduler, worker};
 use carillon_tests::redis::{Server, namespace};
 use carillon_tests::wait::{until, until_some};
 use serde_json::{Value, json};
+use tonic::transport::Endpoint;
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -48,8 +49,9 @@ async fn every_metric_is_emitted() {
     worker.printed("ready").await;
     scheduler.printed("leading").await;
 
-    let mut client = OjsServiceClient::connect(format!("http://127.0.0.1:{grpc}")).await.expect("gRPC is served");
-    client.manifest(ManifestRequest {}).await.expect("the scheduler answers");
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{grpc}")).expect("an address");
+    let channel = endpoint.connect().await.expect("gRPC is served");
+    OjsServiceClient::new(channel).manifest(ManifestRequest {}).await.expect("the scheduler answers");
     let (http, base) = (reqwest::Client::new(), format!("http://127.0.0.1:{api}/ojs/v1"));
     let post = async |path: &str, body: Value| {
         let answer = http.post(format!("{base}{path}")).json(&body).send().await.expect("the scheduler answers");
