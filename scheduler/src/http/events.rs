@@ -51,7 +51,7 @@ pub(super) fn cursor(name: &str, text: &str) -> Result<EventCursor, ApiError> {
 
 async fn page(api: &ApiState, params: &Params) -> Answer {
     let filter = filter(params)?;
-    let limit = params.limit(EVENTS_DEFAULT, EVENTS_MAX)?;
+    let limit = params.limit_up_to(EVENTS_DEFAULT, EVENTS_MAX)?;
     let after = params.text("after").map(|text| cursor("after", text)).transpose()?;
     let has_gap = match &after {
         Some(after) => api.store().has_forgotten(after).await?,

@@ -25,7 +25,7 @@ pub(super) async fn list(State(api): State<ApiState>, params: Params) -> Answer 
         state: parsed(&params, "state")?,
         job_type: parsed(&params, "type")?,
     };
-    let limit = params.limit(JOBS_DEFAULT, JOBS_MAX)?;
+    let limit = params.limit_up_to(JOBS_DEFAULT, JOBS_MAX)?;
     let cursor: Option<JobCursor> = parsed(&params, "cursor")?;
     let page = api.store().list_jobs(&filter, cursor, limit).await?;
     let jobs: Vec<Value> = page.jobs.iter().map(|job| job.to_json().into()).collect();

@@ -43,9 +43,14 @@ impl Params {
         })
     }
 
-    /// How many items are asked for; whoever asks for more than there may be is given `most`.
+    /// How many items are asked for.
     pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, ApiError> {
-        Ok(self.integer("limit", 1..=usize::MAX)?.unwrap_or(default).min(most))
+        Ok(self.integer("limit", 1..=most)?.unwrap_or(default))
+    }
+
+    /// The same, but whoever asks for more than there may be is given `most`.
+    pub(super) fn limit_up_to(&self, default: usize, most: usize) -> Result<usize, ApiError> {
+        Ok(self.limit(default, usize::MAX)?.min(most))
     }
 
     #[cfg(test)]
@@ -80,10 +85,12 @@ mod tests {
     fn numbers_keep_to_their_bounds() {
         assert_eq!(params(&[("limit", "7")]).limit(5, 10).map_err(|_| ()), Ok(7));
         assert_eq!(params(&[("limit", "")]).limit(5, 10).map_err(|_| ()), Ok(5));
-        assert_eq!(params(&[("limit", "11")]).limit(5, 10).map_err(|_| ()), Ok(10));
-        for wrong in ["0", "x", "-1"] {
+        assert_eq!(params(&[("limit", "11")]).limit_up_to(5, 10).map_err(|_| ()), Ok(10));
+        for wrong in ["0", "11", "x", "-1"] {
             let error = params(&[("limit", wrong)]).limit(5, 10).expect_err("out of bounds");
-            assert_eq!(error.message, "limit must be a whole number of at least 1");
+            assert_eq!(error.message, "limit must be a whole number from 1 to 10");
         }
+        let error = params(&[("limit", "0")]).limit_up_to(5, 10).expect_err("out of bounds");
+        assert_eq!(error.message, "limit must be a whole number of at least 1");
     }
 }
