@@ -8,7 +8,7 @@ CASES ?= ../shared/conformance/suites
 SPEED := cargo bench --locked -p carillon-tests --bench speed --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance lint bench bench-calendar bench-check chaos clean-data need
+.PHONY: help run test conformance lint bench bench-calendar bench-check chaos soak clean-data need
 
 help: ## Show this list
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -41,6 +41,9 @@ bench-%: need ## Measure one: drain enqueue fire latency depth entries http memo
 
 chaos: need ## Kill everything at random for SECONDS=300, then count what is left
 	@CHAOS_SECONDS=$(or $(SECONDS),300) cargo test --locked -p carillon-tests --test chaos -- --nocapture
+
+soak: need ## Do everything over and over for SECONDS=300, and show that nothing grows
+	@SOAK_SECONDS=$(or $(SECONDS),300) cargo test --locked -p carillon-tests --test memory -- --nocapture
 
 clean-data: ## Delete the data that `make run` keeps in .carillon
 	@rm -rf .carillon

@@ -72,7 +72,7 @@ impl App {
         let instance = instance();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let duties = DutySettings { retention: retention(&config.retention) };
+        let duties = DutySettings { retention: retention(&config.retention), queues_idle_for: config.retention.queues };
         let candidate =
             Candidate::new(store.clone(), instance.clone(), config.leader_ttl, duties, config.shutdown_grace);
         tasks.spawn(candidate.run(stop.clone()));

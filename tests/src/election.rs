@@ -32,7 +32,7 @@ impl Running {
     #[must_use]
     pub fn start_with(store: &Store, name: &str, ttl: Duration) -> Self {
         let stop = CancellationToken::new();
-        let duties = DutySettings { retention: Vec::new() };
+        let duties = DutySettings { retention: Vec::new(), queues_idle_for: Duration::MAX };
         let candidate = Candidate::new(store.clone(), name.to_owned(), ttl, duties, TTL);
         Self { name: name.to_owned(), task: tokio::spawn(candidate.run(stop.clone())), stop }
     }

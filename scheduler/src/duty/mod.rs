@@ -8,7 +8,8 @@
 //! | expire | jobs that were not claimed in time → discarded | claims discard them too |
 //! | overtime | attempts that take longer than they may → failed | their workers mind the time |
 //! | silence | jobs of workers that were not heard of for half a minute → as reclaim | they wait for their leases |
-//! | trim | forgets jobs that ended long ago | memory grows |
+//! | trim | forgets what ended long ago | memory grows |
+//! | tidy | forgets queues that are not used | memory grows |
 //! | measure | gauges | they stand still |
 //! | intake | takes jobs from the inbox | every scheduler does |
 
@@ -33,6 +34,7 @@ mod overtime;
 mod promote;
 mod reclaim;
 mod silence;
+mod tidy;
 mod trim;
 
 use expire::Expire;
@@ -42,6 +44,7 @@ use overtime::Overtime;
 use promote::Promote;
 use reclaim::Reclaiming;
 use silence::Silence;
+use tidy::Tidy;
 use trim::Trim;
 
 pub(crate) use intake::Intake;
@@ -49,8 +52,10 @@ pub(crate) use intake::Intake;
 /// What the duties are told.
 #[derive(Debug, Clone)]
 pub struct DutySettings {
-    /// How long, and how many, ended jobs are kept.
+    /// How long, and how many, of what has ended are kept.
     pub retention: Vec<Retention>,
+    /// How long queues are known that are not used.
+    pub queues_idle_for: Duration,
 }
 
 /// One leadership, as its duties see it.
@@ -129,6 +134,7 @@ pub fn start(store: &Store, term: &std::sync::Arc<Term>, settings: &DutySettings
         duties.spawn(repeat(Reclaiming::new(store.clone(), partition), ended.clone()));
         duties.spawn(repeat(Expire::new(store.clone(), partition), ended.clone()));
         duties.spawn(repeat(Overtime::new(store.clone(), partition), ended.clone()));
+        duties.spawn(repeat(Tidy::new(store.clone(), partition, settings.queues_idle_for), ended.clone()));
         duties.spawn(repeat(Trim::new(store.clone(), partition, settings.retention.clone()), ended.clone()));
     }
     duties.spawn(repeat(Silence::new(store.clone()), ended.clone()));

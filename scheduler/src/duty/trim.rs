@@ -8,7 +8,8 @@ use carillon_shared::telemetry::metric;
 
 use super::Duty;
 
-const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD_MIN: Duration = Duration::from_millis(250);
+const PERIOD_MAX: Duration = Duration::from_secs(5);
 
 /// Trims one partition.
 pub(crate) struct Trim {
@@ -20,6 +21,12 @@ pub(crate) struct Trim {
 impl Trim {
     pub(crate) fn new(store: Store, partition: Partition, retention: Vec<Retention>) -> Self {
         Self { store, partition, retention }
+    }
+
+    /// Often enough that nothing is kept much longer than it should be.
+    fn period(&self) -> Duration {
+        let shortest = self.retention.iter().map(|kept| kept.kept_for).min().unwrap_or(PERIOD_MAX);
+        (shortest / 4).clamp(PERIOD_MIN, PERIOD_MAX)
     }
 }
 
@@ -35,6 +42,6 @@ impl Duty for Trim {
             is_behind |= forgotten == Store::TRIMMED_AT_ONCE;
         }
         // Forgetting a million jobs takes at most half of Redis, so that it does not hold up one that runs.
-        Ok(if is_behind { started.elapsed() } else { PERIOD })
+        Ok(if is_behind { started.elapsed() } else { self.period() })
     }
 }

@@ -22,6 +22,8 @@ pub struct RetentionConfig {
     pub dead_letters: Keep,
     /// Of workflows.
     pub workflows: Keep,
+    /// How long a queue is known that is not used.
+    pub queues: Duration,
 }
 
 /// The limits to what is kept of one kind; the stricter one holds.
@@ -41,6 +43,7 @@ impl RetentionConfig {
             discarded: Keep::take(layers, &setting::RETENTION_DISCARDED, &setting::RETENTION_DISCARDED_COUNT),
             dead_letters: Keep::take(layers, &setting::RETENTION_DEAD_LETTERS, &setting::RETENTION_DEAD_LETTERS_COUNT),
             workflows: Keep::take(layers, &setting::RETENTION_WORKFLOWS, &setting::RETENTION_WORKFLOWS_COUNT),
+            queues: layers.required(&setting::RETENTION_QUEUES, duration(AGE_MIN..=AGE_MAX)),
         }
     }
 }

@@ -167,6 +167,8 @@ settings! {
         "How long workflows that have ended are kept");
     RETENTION_WORKFLOWS_COUNT = Setting::scheduler("retention-workflows-count", "CARILLON_RETENTION_WORKFLOWS_COUNT",
         "100000", "Ended workflows kept at most in each partition");
+    RETENTION_QUEUES = Setting::scheduler("retention-queues", "CARILLON_RETENTION_QUEUES", "7d",
+        "How long a queue without jobs, dead letters and limits is listed; its counters go with it");
     EVENTS_KEPT = Setting::scheduler("events-kept", "CARILLON_EVENTS_KEPT", "20000",
         "Events kept at most on each partition's stream");
     LEDGER_ROWS = Setting::scheduler("ledger-rows", "CARILLON_LEDGER_ROWS", "1000",

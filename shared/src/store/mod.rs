@@ -220,12 +220,13 @@ impl Store {
         keys: Vec<String>,
         args: Vec<Arg<'_>>,
     ) -> Result<Reply, StoreError> {
+        let kept = self.kept();
         let mut all_keys = vec![partition.events()];
         all_keys.extend(keys);
         let mut all_args: Vec<Arg<'_>> = vec![
             partition.root().into(),
             self.events_channel(partition).into(),
-            i64::try_from(self.kept().events).unwrap_or(i64::MAX).into(),
+            format!("{}:{}", kept.events, kept.ledger_rows).into(),
             self.0.keys.worker_channel("").into(),
         ];
         all_args.extend(args);

@@ -26,7 +26,7 @@ pub struct QueueStats {
     pub rate: Option<String>,
     /// How many of its jobs are dead letters now.
     pub dead: u64,
-    /// Jobs by state; those of terminal states count all that ever were.
+    /// Jobs by state; those of terminal states count all that ever were, for as long as the queue is known.
     pub counts: Vec<(JobState, u64)>,
 }
 
@@ -52,7 +52,7 @@ impl QueueStats {
 }
 
 impl Store {
-    /// Lists every queue that was ever used, by name, with its counters.
+    /// Lists every queue that is known, by name, with its counters.
     ///
     /// # Errors
     ///

@@ -82,6 +82,7 @@ scripts! {
     revive: partition(),
     bury: partition(),
     queue_set: partition(),
+    queue_tidy: partition(),
     flow_create: partition(FLOWS, LIFE, INTAKE),
     flow_cancel: partition(),
     cron_due: partition(ENTRY),

@@ -30,7 +30,7 @@ redis.call('HSET', key(CRON, name), 'rev', rev + 1, 'def', arg(3), 'enabled', ar
 redis.call('HDEL', key(CRON, name), 'silent')
 if arg(9) ~= '0' then
   local scheduled = tonumber(arg(8))
-  redis.pcall('XADD', key(LEDGER, name), '*', 'd', 'skipped', 'r', 'changed', 's', scheduled, 'a', NOW_MS, 'n', arg(9),
+  redis.pcall('XADD', key(LEDGER, name), 'MAXLEN', '~', ROWS_KEPT, '*', 'd', 'skipped', 'r', 'changed', 's', scheduled, 'a', NOW_MS, 'n', arg(9),
     'k', 'scheduled', 'j', '', 'l', '')
   tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"changed","scheduled_time":"' .. rfc3339(scheduled)
     .. '","scheduled_at":"' .. rfc3339(scheduled) .. '","skipped_count":' .. arg(9) .. '}')

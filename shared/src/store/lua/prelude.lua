@@ -1,11 +1,12 @@
 -- What every script of a partition begins with. The names of keys (JOB, READY, …) stand above, written by script.rs from
--- keys.rs. Arguments common to all: ARGV[1] root of the partition, ARGV[2] channel of events, ARGV[3] events kept,
--- ARGV[4] prefix of the workers' channels; a script's own arguments are arg(1), arg(2), …
+-- keys.rs. Arguments common to all: ARGV[1] root of the partition, ARGV[2] channel of events, ARGV[3] events kept and rows
+-- of each ledger kept (joined by a colon), ARGV[4] prefix of the workers' channels; a script's own arguments are arg(1), arg(2), …
 --
 -- Rules: read and check all, then write; after the first write nothing may raise, so indexes are read before they are
 -- written (which also checks their type) and counters are written with pcall. User JSON is an opaque string.
 
-local ROOT, CHANNEL, EVENTS_KEPT, NUDGE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local ROOT, CHANNEL, NUDGE = ARGV[1], ARGV[2], ARGV[4]
+local EVENTS_KEPT, ROWS_KEPT = string.match(ARGV[3], '^(%d+):(%d+)$')
 -- A channel of the partition's own is one of its shard of a cluster.
 local IS_SHARD = string.sub(CHANNEL, 1, #ROOT) == ROOT
 local BELLS_MAX = 64
@@ -350,8 +351,8 @@ local function run_ended(job, look, summary)
   local live = key(LIVE, job.cron)
   redis.call('ZREM', live, job.id)
   if look.ledger then
-    redis.pcall('XADD', key(LEDGER, job.cron), '*', 'e', job.state, 'j', job.id, 'b', job.started or '', 'f', NOW,
-      'n', job.attempt, 'o', summary)
+    redis.pcall('XADD', key(LEDGER, job.cron), 'MAXLEN', '~', ROWS_KEPT, '*', 'e', job.state, 'j', job.id, 'b',
+      job.started or '', 'f', NOW, 'n', job.attempt, 'o', summary)
   end
   for _, id in ipairs(look.gone) do
     leave_line(job.cron, id)

@@ -21,5 +21,12 @@ for i = 2, #ARGV - 4, 2 do
   end
 end
 redis.call('HSETNX', key(QUEUE, queue), 'created', NOW_MS)
+-- A queue that something holds for is not forgotten when it has no jobs. (Rates that jobs bring along, they bring again.)
+local holds = redis.call('HMGET', key(QUEUE, queue), 'paused', 'concurrency', 'rate')
+if holds[1] or holds[2] or holds[3] then
+  redis.call('HSET', key(QUEUE, queue), 'ruled', '1')
+else
+  redis.call('HDEL', key(QUEUE, queue), 'ruled')
+end
 ring(queue, waiting)
 return { 'ok', NOW_MS, was and 1 or 0 }
