@@ -42,7 +42,7 @@ impl Life {
         self.other_languages(n, &queue).await;
         self.store.change_queue(&queue, &QueueChange::Pause).await.expect("Redis is there");
         self.store.change_queue(&queue, &QueueChange::Resume).await.expect("Redis is there");
-        if n % 4 == 0 {
+        if n.is_multiple_of(4) {
             self.own_worker(n).await;
         }
     }
@@ -188,7 +188,7 @@ impl Life {
         post("workers/heartbeat", json!({"worker_id": worker, "active_jobs": [job]})).await;
         post("workers/ack", json!({"job_id": job, "worker_id": worker})).await;
         post(&format!("workers/{worker}/quiet"), json!({})).await;
-        if n % 8 != 0 {
+        if !n.is_multiple_of(8) {
             self.call(reqwest::Method::DELETE, &format!("workers/{worker}"), json!({})).await;
         }
     }
