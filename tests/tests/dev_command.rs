@@ -76,7 +76,7 @@ async fn it_rings_stops_in_order_and_finds_its_data_again() {
     let mut second = Process::start(&dev(directory.path(), &[]));
     let (api, again) = (said(&second, "HTTP API").await, said(&second, "Redis").await);
     assert_eq!(again, redis, "the port is the same while it is free");
-    assert_eq!(get(&format!("{api}/ojs/v1/cron/cache-cleanup")).await["enabled"], false, "what was paused stays so");
+    assert_eq!(get(&format!("{api}/ojs/v1/cron/cache-cleanup")).await["paused"], true, "what was paused stays so");
     assert!(get(&format!("{api}/ojs/v1/cron/heartbeat-tick")).await["run_count"].as_u64() >= Some(runs_before));
     second.terminate();
     assert!(second.ended().await.success(), "{}", second.output());

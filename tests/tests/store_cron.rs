@@ -3,76 +3,16 @@
 use std::time::Duration;
 
 use carillon_shared::client::{Client, ClientError};
-use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{Decision, next_mark};
-use carillon_shared::id::Partition;
 use carillon_shared::job::JobState;
-use carillon_shared::name::CronName;
 use carillon_shared::store::{
-    Acquired, AttemptEnd, DueEntries, EndReply, Ending, FireDecision, FireItem, FireReply, FireResult, LeaderToken,
-    LedgerDecision, Sealed, Store, StoredEntry,
+    AttemptEnd, DueEntries, EndReply, Ending, FireDecision, FireItem, FireReply, FireResult, LedgerDecision, Sealed,
+    Store,
 };
+use carillon_tests::cron::{P0, TTL, applied, complete, due, entry, fire, item, lead, register};
 use carillon_tests::store::{claim, claim_one, store};
 use carillon_tests::wait::until_some;
 use serde_json::{Value, json};
-
-const P0: Partition = Partition(0);
-const TTL: Duration = Duration::from_secs(10);
-
-async fn lead(store: &Store) -> LeaderToken {
-    match store.acquire_leadership("test", TTL, None).await.expect("Redis is there") {
-        Acquired::Leads(token) => {
-            assert_eq!(store.seal(P0, &token).await.expect("Redis is there"), Sealed::Sealed);
-            token
-        }
-        Acquired::Held { seen, .. } => panic!("{seen:?} leads"),
-    }
-}
-
-async fn register(store: &Store, extra: Value) -> CronName {
-    let mut entry = json!({"name": "tick", "cron": "* * * * * *", "type": "echo"});
-    entry.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
-    let registered = Client::new(store.clone()).register(&entry).await.expect("a valid entry");
-    registered.entry.definition.name
-}
-
-/// Waits until an instant has come, and returns what the leader reads then.
-async fn due(store: &Store, token: &LeaderToken) -> (Timestamp, Vec<StoredEntry>) {
-    until_some("an instant to come", async || match store.due_entries(P0, token, 50).await.expect("Redis is there") {
-        DueEntries::Due { now, entries, .. } if !entries.is_empty() => Some((now, entries)),
-        DueEntries::Due { .. } => None,
-        DueEntries::Fenced => panic!("fenced"),
-    })
-    .await
-}
-
-fn item(entry: &StoredEntry, now: Timestamp) -> FireItem {
-    FireItem::due(entry, &entry.schedule().expect("valid"), now).expect("valid")
-}
-
-/// Fires everything that is due next.
-async fn fire(store: &Store, token: &LeaderToken) -> (FireItem, FireReply) {
-    let (now, entries) = due(store, token).await;
-    let item = item(&entries[0], now);
-    let reply = store.fire(P0, token, std::slice::from_ref(&item)).await.expect("Redis is there");
-    (item, reply)
-}
-
-async fn applied(store: &Store, token: &LeaderToken) -> FireItem {
-    let (item, reply) = fire(store, token).await;
-    assert_eq!(reply, FireReply::Applied(vec![FireResult::Applied]));
-    item
-}
-
-async fn entry(store: &Store, name: &CronName) -> StoredEntry {
-    store.entry(name).await.expect("Redis is there").expect("the entry is there")
-}
-
-async fn complete(store: &Store) {
-    let claimed = claim_one(store).await;
-    let end = AttemptEnd { held: claimed.held, ending: Ending::Completed { result: Some(json!("done")) } };
-    assert_eq!(store.end(&[end]).await.expect("Redis is there"), [EndReply::Ended]);
-}
 
 #[tokio::test]
 async fn an_instant_becomes_one_job_one_row_and_one_event() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use carillon_shared::client::Client;
+use carillon_shared::cron::{Change, Standing};
 use carillon_shared::id::{JobId, Partition, nonce};
 use carillon_shared::job::{Failure, Verdict};
 use carillon_shared::name::CronName;
@@ -193,10 +194,12 @@ async fn an_entry_is_changed_only_from_what_was_read() {
         partition: P0,
         revision_seen,
         mark_seen,
-        enabled: false,
-        next_mark: None,
-        anchor: entry.anchor,
-        given_up: 0,
+        change: Change {
+            standing: Standing { enabled: false, mark: None, ..entry.standing() },
+            look_at: None,
+            given_up: None,
+        },
+        told: None,
     };
     for stale in [put(0, None), put(7, entry.next_mark), put(entry.revision, None)] {
         let reply = changes_nothing!(store, store.put_entry(&stale).await.expect("Redis is there"));
@@ -230,7 +233,7 @@ async fn every_guard_of_fire_changes_nothing() {
             DueEntries::Fenced => panic!("fenced"),
         })
         .await;
-    let item = FireItem::due(&entry, &entry.schedule().expect("valid"), now).expect("valid");
+    let item = FireItem::due(&entry, &entry.timetable().expect("valid"), now).expect("valid");
     let later = item.mark_seen.map(|mark| mark + Duration::from_secs(3600));
     let stranger = JobId::random(now, P0);
     for (wrong, expected) in [

@@ -105,6 +105,13 @@ impl Context {
         self.said("cron_kind")
     }
 
+    /// The identity under which to act: that of the cron entry this is a run of, if it names one.
+    #[must_use]
+    pub fn run_as(&self) -> Option<&str> {
+        // Only what the scheduler made says so: a producer may write anything into the `meta` of its jobs.
+        self.0.job.record.cron.as_ref().and_then(|_| self.said("run_as"))
+    }
+
     /// The instant this job stands for: the one its cron entry was due at, or the one it was scheduled for. Attempts and
     /// delays do not move it.
     #[must_use]
@@ -164,7 +171,11 @@ pub(crate) mod tests {
 
     /// The context of the first attempt at the job that `json` describes.
     pub(crate) fn context(json: &Value) -> (Context, Stop) {
-        let (claimed, stop) = (claimed(json), Stop::default());
+        context_of(claimed(json))
+    }
+
+    fn context_of(claimed: carillon_shared::store::Claimed) -> (Context, Stop) {
+        let stop = Stop::default();
         let envelope = Envelope::read(&Value::Object(claimed.job.envelope.clone()), claimed.job.record.created_at);
         let worker = "test-worker".parse().expect("a worker id");
         (Context::new(Arc::new(claimed.job), Arc::new(envelope.expect("an envelope")), worker, stop.clone()), stop)
@@ -176,7 +187,18 @@ pub(crate) mod tests {
         let (context, _) = context(&json!({"type": "echo", "args": [1], "meta": meta}));
         assert_eq!((context.cron_name(), context.cron_kind()), (Some("nightly"), Some("manual")));
         assert_eq!(context.scheduled_at().map(|at| at.to_string()).as_deref(), Some("2026-03-08T02:30:00Z"));
+        assert_eq!(context.run_as(), None);
         assert_eq!((context.attempt(), context.max_attempts(), context.args()), (1, 3, &[json!(1)][..]));
+    }
+
+    #[test]
+    fn a_run_acts_under_the_identity_of_its_entry_and_no_other_job_does() {
+        let job = json!({"type": "echo", "args": [], "meta": {"cron_name": "nightly", "run_as": "reports"}});
+        let (forged, _) = context(&job);
+        assert_eq!(forged.run_as(), None);
+        let mut claimed = claimed(&job);
+        claimed.job.record.cron = Some("nightly".parse().expect("a name"));
+        assert_eq!(context_of(claimed).0.run_as(), Some("reports"));
     }
 
     #[test]

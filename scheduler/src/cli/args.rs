@@ -133,6 +133,46 @@ pub(crate) enum CronCommand {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Pause an entry: it does not fire until it is resumed, whatever is registered meanwhile
+    Pause {
+        /// Its name
+        name: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// Who asks for it
+        #[arg(long, value_name = "WHO")]
+        by: Option<String>,
+        /// When the pause ends by itself: a time (RFC 3339), or a length from now such as 2h
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+    },
+    /// End the pause of entries
+    Resume {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Run an entry for the instants of a past window that led to no job; says what it would do unless told to apply it
+    Backfill {
+        /// Its name
+        name: String,
+        /// The first instant of the window (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// The first instant after it (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        to: String,
+        /// How many instants at most, the earliest first
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+        /// Do it
+        #[arg(long)]
+        apply: bool,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Run an entry now; its schedule does not move
     Run {
         /// Its name

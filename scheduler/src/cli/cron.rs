@@ -2,8 +2,8 @@
 
 use std::io::{Write as _, stdout};
 
-use carillon_shared::client::{Asked, Client, Registered};
-use carillon_shared::cron::{Definition, Warning, to_wire};
+use carillon_shared::client::{Client, PauseRequest, Registered};
+use carillon_shared::cron::{Definition, EntryStatus, Warning, to_wire};
 use carillon_shared::name::{CronName, NameError};
 use carillon_shared::store::{EntryRemoved, StoredEntry};
 use clap::ArgMatches;
@@ -14,7 +14,7 @@ use super::args::{CronCommand, Format};
 use super::failure::{DATA, NO, USAGE};
 use super::redis::with_client;
 use super::table::{print, print_json};
-use super::{input, ledger};
+use super::{backfill, input, ledger};
 
 pub(super) fn run(matches: &ArgMatches, command: CronCommand) -> Result<(), Failure> {
     // What can be found wrong without Redis is told without Redis.
@@ -33,6 +33,15 @@ pub(super) fn run(matches: &ArgMatches, command: CronCommand) -> Result<(), Fail
         }
         CronCommand::Disable { names } => {
             on_each(matches, &names, async |client, name| switch(client, name, false).await)
+        }
+        CronCommand::Pause { name, note, by, until } => {
+            let request = PauseRequest { note, by, until };
+            on_one(matches, &name, async |client, name| pause(&client, name, &request).await)
+        }
+        CronCommand::Resume { names } => on_each(matches, &names, async |client, name| resume(client, name).await),
+        CronCommand::Backfill { name, from, to, limit, apply, format } => {
+            let request = backfill::request(&from, &to, limit, apply)?;
+            on_one(matches, &name, async |client, name| backfill::run(&client, name, &request, format).await)
         }
         CronCommand::Run { name, args } => {
             let args = args.as_deref().map(arguments).transpose()?;
@@ -88,7 +97,8 @@ async fn list(client: &Client, enabled: Option<bool>, format: Format) -> Result<
 fn row(entry: &StoredEntry) -> Vec<String> {
     let definition = &entry.definition;
     let queue = definition.options.get("queue").and_then(Value::as_str).unwrap_or("default");
-    let next = entry.status().next_run_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let status = entry.status();
+    let next = status.next_run_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     vec![
         definition.name.to_string(),
         definition.expression.clone(),
@@ -96,10 +106,18 @@ fn row(entry: &StoredEntry) -> Vec<String> {
         definition.job_type.to_string(),
         queue.to_owned(),
         definition.overlap_policy.as_str().to_owned(),
-        if entry.enabled { "on" } else { "off" }.to_owned(),
+        state(&status).to_owned(),
         next,
         entry.run_count.to_string(),
     ]
+}
+
+fn state(status: &EntryStatus) -> &'static str {
+    match status.as_str() {
+        "active" => "on",
+        "disabled" => "off",
+        other => other,
+    }
 }
 
 async fn get(client: &Client, name: &CronName) -> Result<(), Failure> {
@@ -127,12 +145,30 @@ async fn add(client: &Client, entries: &[Value]) -> Result<(), Failure> {
 
 fn put(registered: &Registered) -> String {
     let (entry, verb) = (&registered.entry, if registered.created { "registered" } else { "updated" });
-    let next = match entry.status().next_run_at {
-        Some(at) => format!("next at {at}"),
-        None if entry.enabled => "never fires".to_owned(),
-        None => "switched off".to_owned(),
-    };
-    format!("{verb} {}: {next}", entry.definition.name)
+    format!("{verb} {}: {}", entry.definition.name, outlook(entry))
+}
+
+/// What an entry will do, in a few words.
+fn outlook(entry: &StoredEntry) -> String {
+    let status = entry.status();
+    match (status.as_str(), status.next_run_at) {
+        ("paused", Some(at)) => format!("paused, next at {at}"),
+        ("paused", None) => "paused until it is resumed".to_owned(),
+        (_, Some(at)) => format!("next at {at}"),
+        ("disabled", None) => "switched off".to_owned(),
+        ("ended", None) => "has ended".to_owned(),
+        _ => "never fires".to_owned(),
+    }
+}
+
+async fn pause(client: &Client, name: &CronName, request: &PauseRequest) -> Result<(), Failure> {
+    let entry = client.pause(name, request).await?;
+    Ok(writeln!(stdout(), "paused {name}: {}", outlook(&entry))?)
+}
+
+async fn resume(client: &Client, name: &CronName) -> Result<(), Failure> {
+    let entry = client.resume(name).await?;
+    Ok(writeln!(stdout(), "resumed {name}: {}", outlook(&entry))?)
 }
 
 fn tell(warnings: &[Warning]) -> Result<(), Failure> {
@@ -161,12 +197,11 @@ fn arguments(text: &str) -> Result<Vec<Value>, Failure> {
 }
 
 async fn run_now(client: &Client, name: &CronName, args: Option<Vec<Value>>) -> Result<(), Failure> {
-    let Asked { job_id, waits, cancelled } = client.run_now(name, args).await?;
-    for id in cancelled {
+    let asked = client.run_now(name, args).await?;
+    for id in &asked.cancelled {
         writeln!(stdout(), "cancelled {id}")?;
     }
-    let what = if waits { "waits behind the live run" } else { "is available" };
-    Ok(writeln!(stdout(), "{name} runs as job {job_id}, which {what}")?)
+    Ok(writeln!(stdout(), "{name} runs as job {}: {}", asked.job_id, asked.message())?)
 }
 
 fn wire(entry: &StoredEntry) -> Value {

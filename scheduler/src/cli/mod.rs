@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, FromArgMatches as _};
 
 mod args;
+mod backfill;
 mod batch;
 mod calendar;
 mod calendar_args;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
-use carillon_shared::cron::Schedule;
+use carillon_shared::cron::{Decision, Timetable, WAITING_TOLD};
 use carillon_shared::id::Partition;
 use carillon_shared::name::CronName;
 use carillon_shared::store::{
-    DueEntries, FireDecision, FireItem, FireReply, FireResult, Store, StoreError, StoredEntry,
+    DueEntries, FireDecision, FireItem, FireReply, FireResult, Store, StoreError, StoredEntry, Unreadable,
 };
 use carillon_shared::telemetry::metric::{self, label};
 use carillon_shared::telemetry::queue_label;
@@ -27,6 +27,8 @@ const BATCH: usize = 50;
 const ON_THE_WAY_MAX: usize = 2;
 /// A registration is noticed within so long.
 const REST_MAX: Duration = Duration::from_millis(200);
+/// An entry that cannot be read is looked at again after so long.
+const UNREADABLE_REST: Duration = Duration::from_secs(60);
 /// Schedules that are kept compiled.
 const COMPILED_MAX: usize = 20_000;
 
@@ -41,7 +43,7 @@ pub(crate) struct Fire {
 struct Compiled {
     uid: String,
     revision: u64,
-    schedule: Arc<Schedule>,
+    timetable: Arc<Timetable>,
 }
 
 impl Duty for Fire {
@@ -49,12 +51,33 @@ impl Duty for Fire {
 
     /// Reads and decides on a batch while those before it are being applied.
     async fn round(&mut self) -> Result<Duration, StoreError> {
+<<<<<<< HEAD
         let mut applied = JoinSet::new();
         let mut passed = 0;
         loop {
             self.term.progressed();
             if !self.term.is_trusted() {
                 return Ok(REST_MAX);
+=======
+        self.term.progressed();
+        if !self.term.is_trusted() {
+            return Ok(REST_MAX);
+        }
+        let due = self.store.due_entries(self.partition, &self.term.token, BATCH).await?;
+        let DueEntries::Due { now, next_at, entries, mut unreadable } = due else {
+            self.term.depose();
+            return Ok(REST_MAX);
+        };
+        let listed = entries.len() + unreadable.len();
+        let items = self.decide(&entries, now, &mut unreadable);
+        if !unreadable.is_empty() && !self.set_aside(&unreadable).await? {
+            return Ok(REST_MAX);
+        }
+        if !items.is_empty() {
+            match self.store.fire(self.partition, &self.term.token, &items).await? {
+                FireReply::Fenced => self.term.depose(),
+                FireReply::Applied(results) => note(&items, &results, now),
+>>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
             }
             let due = self.store.due_entries_behind(self.partition, &self.term.token, BATCH, passed).await?;
             let DueEntries::Due { now, next_at, entries } = due else {
@@ -80,6 +103,14 @@ impl Duty for Fire {
             }
             passed = applied.len() * BATCH;
         }
+<<<<<<< HEAD
+=======
+        // Some of what was missed is decided on one after the other.
+        if listed == BATCH || items.iter().any(|item| item.look_at.is_some_and(|at| at <= now)) {
+            return Ok(Duration::ZERO);
+        }
+        Ok(next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX)))
+>>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
     }
 }
 
@@ -103,6 +134,7 @@ impl Fire {
         Self { store, partition, term, compiled: HashMap::new() }
     }
 
+<<<<<<< HEAD
     /// Waits until no more than `left` batches are on the way.
     async fn finish(applied: &mut JoinSet<Result<(), StoreError>>, left: usize) -> Result<(), StoreError> {
         while applied.len() > left {
@@ -116,35 +148,52 @@ impl Fire {
     }
 
     fn decide(&mut self, entries: &[StoredEntry], now: Timestamp) -> Vec<FireItem> {
+=======
+    fn decide(&mut self, entries: &[StoredEntry], now: Timestamp, unreadable: &mut Vec<Unreadable>) -> Vec<FireItem> {
+>>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {
-            let decided = self.schedule(entry).and_then(|schedule| FireItem::due(entry, &schedule, now));
+            let decided = self.timetable(entry).and_then(|timetable| FireItem::due(entry, &timetable, now));
+            let name = || entry.definition.name.to_string();
             match decided {
                 Ok(item) => items.push(item),
-                Err(error) => error!(cron.name = %entry.definition.name, error = %error, "a cron entry cannot fire"),
+                Err(error) => unreadable.push(Unreadable { name: name(), problem: error.to_string() }),
             }
         }
         items
     }
 
-    fn schedule(&mut self, entry: &StoredEntry) -> Result<Arc<Schedule>, StoreError> {
+    /// Puts what cannot be read out of the way of the others, and says so; false when somebody else leads.
+    async fn set_aside(&self, unreadable: &[Unreadable]) -> Result<bool, StoreError> {
+        for one in unreadable {
+            error!(cron.name = one.name, problem = one.problem, "a cron entry cannot be read and does not fire");
+            metrics::counter!(metric::CRON_UNREADABLE_TOTAL).increment(1);
+        }
+        let done = self.store.set_aside(self.partition, &self.term.token, unreadable, UNREADABLE_REST).await?;
+        if !done {
+            self.term.depose();
+        }
+        Ok(done)
+    }
+
+    fn timetable(&mut self, entry: &StoredEntry) -> Result<Arc<Timetable>, StoreError> {
         let name = &entry.definition.name;
         let known = self.compiled.get(name);
         if let Some(known) = known.filter(|known| known.uid == entry.uid && known.revision == entry.revision) {
-            return Ok(known.schedule.clone());
+            return Ok(known.timetable.clone());
         }
         if self.compiled.len() >= COMPILED_MAX {
             self.compiled.clear();
         }
-        let schedule = Arc::new(entry.schedule()?);
-        let compiled = Compiled { uid: entry.uid.clone(), revision: entry.revision, schedule: schedule.clone() };
+        let timetable = Arc::new(entry.timetable()?);
+        let compiled = Compiled { uid: entry.uid.clone(), revision: entry.revision, timetable: timetable.clone() };
         self.compiled.insert(name.clone(), compiled);
-        Ok(schedule)
+        Ok(timetable)
     }
 }
 
 /// Counts and tells what was applied.
-fn note(items: &[FireItem], results: &[FireResult], entries: &[StoredEntry], now: Timestamp) {
+fn note(items: &[FireItem], results: &[FireResult], now: Timestamp) {
     for (item, result) in items.iter().zip(results) {
         if *result != FireResult::Applied {
             debug!(cron.name = %item.name, ?result, "decided on what has changed; it is read again");
@@ -161,10 +210,9 @@ fn note(items: &[FireItem], results: &[FireResult], entries: &[StoredEntry], now
                 metrics::counter!(metric::CRON_SKIPPED_TOTAL, label::REASON => *reason).increment(1);
             }
         }
-        let waiting = entries.iter().find(|entry| entry.definition.name == item.name).map_or(0, |entry| entry.waiting);
-        let behind = matches!(&item.decision, FireDecision::Fire(carillon_shared::cron::Decision::FireBehind, _));
-        if behind && waiting >= 2 {
-            warn!(cron.name = %item.name, runs.waiting = waiting + 1, "runs pile up behind one that has not ended");
+        let behind = matches!(&item.decision, FireDecision::Fire(Decision::FireBehind, _));
+        if behind && item.waiting > WAITING_TOLD {
+            warn!(cron.name = %item.name, runs.waiting = item.waiting, "runs pile up behind one that has not ended");
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use carillon_shared::client::{Asked, Registered};
+use carillon_shared::client::{ClientError, PauseRequest, Registered};
 use carillon_shared::cron::{Spelling, to_wire};
 use carillon_shared::name::CronName;
 use carillon_shared::store::{EntryRemoved, StoredEntry};
@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::page::Page;
 use super::query::Params;
 use super::reply::{Answer, Reply, twice};
-use super::{ledger, preview};
+use super::{backfill, ledger, preview};
 
 pub(super) fn routes() -> Router<ApiState> {
     Router::new()
@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/ojs/v1/cron/{name}/trigger", post(trigger))
         .route("/ojs/v1/cron/{name}/pause", post(pause))
         .route("/ojs/v1/cron/{name}/resume", post(resume))
+        .route("/ojs/v1/cron/{name}/backfill", post(backfill::backfill))
         .route("/ojs/v1/cron/{name}/ledger", get(ledger::ledger))
         .route("/ojs/v1/cron/{name}/history", get(ledger::ledger))
 }
@@ -70,12 +71,17 @@ async fn change(State(api): State<ApiState>, Path(name): Path<String>, body: Jso
     patch(&api, &name, &object(body.value)?).await
 }
 
-async fn pause(State(api): State<ApiState>, Path(name): Path<String>) -> Answer {
-    patch(&api, &name, &Map::from_iter([("enabled".to_owned(), false.into())])).await
+/// An entry that is paused does not fire until it is resumed, whatever is registered meanwhile.
+async fn pause(State(api): State<ApiState>, Path(name): Path<String>, MaybeJson(body): MaybeJson) -> Answer {
+    let request = PauseRequest::read(&body.unwrap_or_default()).map_err(|refusal| bad_request(refusal.into()))?;
+    let entry = api.client().pause(&known(&name)?, &request).await.map_err(bad_request)?;
+    Ok(Reply::ok(twice("cron_job", wire(&entry))))
 }
 
+/// Ends a pause. An entry that is switched off stays so.
 async fn resume(State(api): State<ApiState>, Path(name): Path<String>) -> Answer {
-    patch(&api, &name, &Map::from_iter([("enabled".to_owned(), true.into())])).await
+    let entry = api.client().resume(&known(&name)?).await.map_err(bad_request)?;
+    Ok(Reply::ok(twice("cron_job", wire(&entry))))
 }
 
 async fn patch(api: &ApiState, name: &str, changes: &Map<String, Value>) -> Answer {
@@ -105,26 +111,24 @@ async fn trigger(State(api): State<ApiState>, Path(name): Path<String>, MaybeJso
         "triggered": true,
         "name": name,
         "job_id": asked.job_id,
+        "effect": asked.effect(),
         "waits": asked.waits,
+        "waiting_runs": asked.waiting,
         "cancelled": asked.cancelled,
-        "message": told(&asked),
+        "message": asked.message(),
         "job": job,
         "cron_job": entry.as_ref().map(wire),
     });
     Ok(Reply::new(StatusCode::ACCEPTED, answer).at(&format!("/ojs/v1/jobs/{}", asked.job_id)))
 }
 
-fn told(asked: &Asked) -> String {
-    match (asked.waits, asked.cancelled.len()) {
-        (true, _) => "the run waits until the live run of this entry has ended".to_owned(),
-        (false, 0) => "the run is available to workers".to_owned(),
-        (false, 1) => "the live run was cancelled, and the new run is available to workers".to_owned(),
-        (false, live) => format!("{live} live runs were cancelled, and the new run is available to workers"),
-    }
-}
-
 fn args(body: Option<Map<String, Value>>) -> Result<Option<Vec<Value>>, ApiError> {
-    match body.unwrap_or_default().remove("args") {
+    let mut body = body.unwrap_or_default();
+    let args = body.remove("args");
+    if let Some(unknown) = body.keys().next() {
+        return Err(ApiError::invalid(unknown, format!("a run has no member `{unknown}`: expected args")));
+    }
+    match args {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Array(args)) => Ok(Some(args)),
         Some(_) => {
@@ -153,7 +157,7 @@ fn registration(registered: &Registered) -> Map<String, Value> {
     answer
 }
 
-fn bad_request(error: carillon_shared::client::ClientError) -> ApiError {
+pub(super) fn bad_request(error: ClientError) -> ApiError {
     ApiError::from(error).into_bad_request()
 }
 
@@ -166,6 +170,6 @@ mod tests {
         let body = |value: Value| args(value.as_object().cloned());
         assert_eq!(body(json!({})).map_err(|_| ()), Ok(None));
         assert_eq!(body(json!({"args": [1]})).map_err(|_| ()), Ok(Some(vec![json!(1)])));
-        assert!(body(json!({"args": {}})).is_err());
+        assert!(body(json!({"args": {}})).is_err() && body(json!({"arg": []})).is_err());
     }
 }

@@ -11,7 +11,8 @@
 //! | `POST /ojs/v1/cron/preview` | says what an expression means and when it fires next |
 //! | `GET PATCH DELETE /ojs/v1/cron/{name}` | shows, changes, removes an entry |
 //! | `POST /ojs/v1/cron/{name}/trigger` | runs an entry now |
-//! | `POST /ojs/v1/cron/{name}/pause`, `…/resume` | switches an entry off and on |
+//! | `POST /ojs/v1/cron/{name}/pause`, `…/resume` | begins and ends a pause of an entry |
+//! | `POST /ojs/v1/cron/{name}/backfill` | runs an entry for the instants of a past window, or says what that would do |
 //! | `GET /ojs/v1/cron/{name}/ledger`, `…/history` | every decision on an entry, and how its runs ended |
 //! | `POST /ojs/v1/jobs` | takes a job in |
 //! | `GET /ojs/v1/jobs` | lists jobs by queue, state and type |
@@ -51,6 +52,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 mod acks;
 mod admin;
 mod auth;
+mod backfill;
 mod batch;
 mod body;
 mod connection;
@@ -85,6 +87,7 @@ mod stream;
 mod unsupported;
 mod workers;
 
+pub(crate) use backfill::backfilled_to_json;
 pub(crate) use ledger::row_to_json;
 pub use limits::Limits;
 pub(crate) use serve::serve_among;

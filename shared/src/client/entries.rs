@@ -1,16 +1,14 @@
-//! Cron entries: registered, changed, run by hand.
-
-use std::time::Duration;
+//! Cron entries: registered and changed.
 
 use serde_json::{Map, Value};
 
 use super::{Client, ClientError};
 use crate::clock::Timestamp;
-use crate::cron::{Decision, Definition, Spelling, Warning, next_mark};
-use crate::id::{JobId, Partition};
+use crate::cron::{Change, Definition, Pause, Spelling, Warning, change};
+use crate::id::{Partition, nonce};
 use crate::job::Refusal;
 use crate::name::CronName;
-use crate::store::{EntryPut, FireDecision, FireItem, FireResult, PutReply, StoreError, StoredEntry};
+use crate::store::{EntryPut, PutReply, StoreError, StoredEntry, Told};
 
 /// What became of a registration.
 #[derive(Debug)]
@@ -25,19 +23,8 @@ pub struct Registered {
     pub spelling: Spelling,
 }
 
-/// A run that somebody asked for.
-#[derive(Debug)]
-pub struct Asked {
-    /// Its job.
-    pub job_id: JobId,
-    /// Whether it waits until the live run has ended.
-    pub waits: bool,
-    /// The runs that were cancelled for it.
-    pub cancelled: Vec<JobId>,
-}
-
 /// How often a change is decided anew because others were faster.
-const TRIES_MAX: usize = 20;
+pub(super) const TRIES_MAX: usize = 20;
 
 impl Client {
     /// Registers a cron entry, or changes the one of that name.
@@ -53,17 +40,13 @@ impl Client {
         self.put(&definition, spelling).await
     }
 
-    /// Changes some members of a cron entry, `enabled` among them.
+    /// Changes some members of a cron entry, `enabled` among them. What the wire shows and nobody may change is ignored.
     ///
     /// # Errors
     ///
-    /// When there is no such entry, the change is wrong, or Redis cannot be reached.
+    /// When there is no such entry, the change is wrong or names a member that no entry has, or Redis cannot be reached.
     pub async fn patch(&self, name: &CronName, changes: &Map<String, Value>) -> Result<Registered, ClientError> {
-        let known = changes.keys().any(|key| CHANGEABLE.contains(&key.as_str()));
-        if !known {
-            let message = format!("nothing to change: expected at least one of {}", CHANGEABLE.join(", "));
-            return Err(Refusal::field("", message).into());
-        }
+        check_members(name, changes)?;
         let entry = self.store.entry(name).await?.ok_or_else(|| ClientError::NoEntry(name.clone()))?;
         let Value::Object(mut request) = entry.definition.to_json() else {
             return Err(StoreError::corrupt(name.as_str(), "not an object").into());
@@ -89,45 +72,38 @@ impl Client {
                     "the queue of this entry belongs to another partition: remove the entry, then register it anew";
                 return Err(Refusal::field("options.queue", message).into());
             }
-            let put = plan(definition, existing.as_ref(), partition, now)?;
-            if self.store.put_entry(&put).await? == PutReply::Stale {
+            let pause = existing.as_ref().and_then(|entry| entry.pause.clone());
+            let change = planned(existing.as_ref(), definition, pause, now)?;
+            let Some(entry) = self.change_entry(existing.as_ref(), definition, partition, change, None).await? else {
                 continue;
-            }
-            let Some(entry) = self.store.entry(&definition.name).await? else { continue };
+            };
             let warnings = entry.schedule()?.warnings(now);
             return Ok(Registered { entry, created: existing.is_none(), warnings, spelling });
         }
         Err(ClientError::Contended(definition.name.clone()))
     }
 
-    /// Runs a cron entry at once, with other arguments if some are given. The schedule does not move.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such entry, or Redis cannot be reached or takes no more.
-    pub async fn run_now(&self, name: &CronName, args: Option<Vec<Value>>) -> Result<Asked, ClientError> {
-        // One id for all tries: one whose answer was lost is recognised when it is made again.
-        let id = JobId::random(self.store.now().await?, Partition(0));
-        for _ in 0..TRIES_MAX {
-            let now = self.store.now().await?;
-            let entry = self.store.entry(name).await?.ok_or_else(|| ClientError::NoEntry(name.clone()))?;
-            let id = id.moved_to(entry.partition);
-            let item = FireItem::asked(&entry, id, now, args.clone())?;
-            let FireDecision::Fire(decision, run) = &item.decision else {
-                return Err(StoreError::corrupt(name.as_str(), "a run that was asked for was skipped").into());
-            };
-            let asked = Asked {
-                job_id: run.id,
-                waits: *decision == Decision::FireBehind,
-                cancelled: if *decision == Decision::CancelAndFire { entry.live } else { Vec::new() },
-            };
-            match self.store.fire_asked(entry.partition, item).await? {
-                FireResult::Applied => return Ok(asked),
-                FireResult::Gone => return Err(ClientError::NoEntry(name.clone())),
-                FireResult::Stale | FireResult::Already | FireResult::Early => {}
-            }
+    /// Makes a change and reads what came of it; `None` when the entry was changed by others meanwhile.
+    pub(super) async fn change_entry(
+        &self,
+        existing: Option<&StoredEntry>,
+        definition: &Definition,
+        partition: Partition,
+        change: Change,
+        told: Option<Told>,
+    ) -> Result<Option<StoredEntry>, ClientError> {
+        let put = EntryPut {
+            definition,
+            partition,
+            revision_seen: existing.map_or(0, |entry| entry.revision),
+            mark_seen: existing.and_then(|entry| entry.next_mark),
+            change,
+            told,
+        };
+        match self.store.put_entry(&put).await? {
+            PutReply::Stale => Ok(None),
+            PutReply::Put => Ok(self.store.entry(&definition.name).await?),
         }
-        Err(ClientError::Contended(name.clone()))
     }
 }
 
@@ -147,48 +123,63 @@ const CHANGEABLE: &[&str] = &[
     "options",
     "job_template",
     "overlap_policy",
+    "misfire",
+    "deadline",
+    "jitter",
+    "starts_at",
+    "ends_at",
+    "max_runs",
+    "run_as",
     "description",
     "paused",
     "status",
 ];
 
-/// Decides what a registration makes of the entry that was read.
-fn plan<'a>(
-    definition: &'a Definition,
-    existing: Option<&StoredEntry>,
-    partition: Partition,
-    now: Timestamp,
-) -> Result<EntryPut<'a>, ClientError> {
-    let same_schedule = existing.filter(|entry| is_same_schedule(&entry.definition, definition));
-    let anchor = same_schedule.map_or(now, |entry| entry.anchor);
-    let enabled = definition.enabled.unwrap_or_else(|| existing.is_none_or(|entry| entry.enabled));
-    let schedule = definition.schedule(anchor).map_err(|error| Refusal::field("cron", error.to_string()))?;
-    // An instant that has come but is not decided yet is kept too: it would be lost otherwise.
-    let kept = same_schedule.filter(|entry| entry.enabled == enabled).map(|entry| entry.next_mark);
-    let given_up = match (kept, existing.filter(|entry| entry.enabled)) {
-        (None, Some(entry)) => undecided(entry, now)?,
-        _ => 0,
-    };
-    Ok(EntryPut {
-        definition,
-        partition,
-        revision_seen: existing.map_or(0, |entry| entry.revision),
-        mark_seen: existing.and_then(|entry| entry.next_mark),
-        enabled,
-        next_mark: kept.unwrap_or_else(|| next_mark(&schedule, now)),
-        anchor,
-        given_up,
-    })
-}
+/// What the wire shows beside: a client that sends back what it was shown means no change by these.
+const SHOWN: &[&str] = &[
+    "name",
+    "last_run_at",
+    "next_run_at",
+    "run_count",
+    "scheduled_runs",
+    "created_at",
+    "updated_at",
+    "active_job_ids",
+    "waiting_runs",
+    "pause",
+    "warnings",
+    "cron_job",
+];
 
-/// How many instants of an entry have come without having been decided on.
-fn undecided(entry: &StoredEntry, now: Timestamp) -> Result<u64, ClientError> {
-    match entry.next_mark {
-        Some(mark) if mark <= now => Ok(entry.schedule()?.count_between(mark - Duration::from_millis(1), now).max(1)),
-        _ => Ok(0),
+fn check_members(name: &CronName, changes: &Map<String, Value>) -> Result<(), Refusal> {
+    let known = |key: &&String| CHANGEABLE.contains(&key.as_str()) || SHOWN.contains(&key.as_str());
+    if let Some(unknown) = changes.keys().find(|key| !known(key)) {
+        let message =
+            format!("an entry has no member `{unknown}` that could be changed: expected {}", CHANGEABLE.join(", "));
+        return Err(Refusal::field(unknown.clone(), message));
     }
+    if changes.get("name").is_some_and(|other| other.as_str() != Some(name.as_str())) {
+        return Err(Refusal::field(
+            "name",
+            "the name of an entry cannot be changed: register another, and remove this one",
+        ));
+    }
+    if changes.keys().any(|key| CHANGEABLE.contains(&key.as_str())) {
+        return Ok(());
+    }
+    let message = format!("nothing to change: expected at least one of {}", CHANGEABLE.join(", "));
+    Err(Refusal::field("", message))
 }
 
-fn is_same_schedule(a: &Definition, b: &Definition) -> bool {
-    (&a.expression, a.dialect, a.zone, a.dst_fold) == (&b.expression, b.dialect, b.zone, b.dst_fold)
+/// What a change makes of the entry that was read.
+pub(super) fn planned(
+    existing: Option<&StoredEntry>,
+    definition: &Definition,
+    pause: Option<Pause>,
+    now: Timestamp,
+) -> Result<Change, ClientError> {
+    let standing = existing.map(StoredEntry::standing);
+    let before = existing.map(|entry| &entry.definition).zip(standing.as_ref());
+    let change = change(before, definition, pause, &nonce(), now);
+    Ok(change.map_err(|error| Refusal::field("cron", error.to_string()))?)
 }

@@ -10,18 +10,21 @@ use crate::name::CronName;
 use crate::store::{EnqueueReply, Store, StoreError};
 
 mod attempts;
+mod backfill;
 mod batch;
 mod entries;
 mod flows;
-mod gather;
+mod pauses;
+mod runs;
 mod workers;
 
 pub use attempts::{Action, Beat, Fetch, Nack, Presented};
+pub use backfill::{BACKFILL_LIMIT_MAX, BackfillMode, BackfillOutcome, BackfillRequest, Backfilled};
 pub use batch::BatchError;
-pub use entries::{Asked, Registered};
+pub use entries::Registered;
+pub use pauses::PauseRequest;
+pub use runs::Asked;
 pub use workers::{WorkerSaid, is_winding_up};
-
-use gather::Gather;
 
 /// Why something that a user asked for was not done.
 #[derive(Debug, thiserror::Error)]

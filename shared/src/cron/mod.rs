@@ -55,29 +55,39 @@
 //! * Vixie cron takes `*/2` for a star when it joins the day fields; POSIX, and we, only the literal `*`.
 
 mod alias;
+mod bounds;
+mod change;
 mod civil;
 mod days;
 mod decide;
+mod definition;
 mod describe;
 mod dialect;
 mod element;
-mod entry;
 mod error;
 mod every;
 mod expression;
 mod field;
 mod interval;
+mod jitter;
+mod mark;
 mod masks;
 mod name_hint;
 mod occurrence;
 mod options;
 mod pattern;
+mod pause;
 mod phrase;
 mod plain;
+mod policy;
 mod preview;
+mod registration;
 mod schedule;
+mod span;
 mod special;
+mod status;
 mod times;
+mod timetable;
 mod transitions;
 mod walk;
 mod warning;
@@ -85,14 +95,26 @@ mod words;
 mod zone;
 mod zone_hint;
 
-pub use decide::{Decided, Decision, Due, SkipReason, decide, decide_asked, is_skip_mark, next_mark, next_run_at};
+pub use bounds::Bounds;
+pub use change::{Change, GivenUp, Standing, change};
+pub use decide::{
+    Decided, Decision, Due, FireKind, LiveRuns, MISSED_EACH_MAX, SkipReason, WAITING_TOLD, decide, decide_asked,
+    overlap,
+};
+pub use definition::Definition;
 pub use dialect::{Dialect, DstFold, FieldCount, UnknownChoice};
-pub use entry::{Definition, EntryStatus, OverlapPolicy, Spelling, to_wire};
 pub use error::{ScheduleError, ScheduleErrorKind};
 pub use field::Field;
+pub use mark::{is_skip_mark, next_mark};
 pub use occurrence::Occurrence;
 pub use options::ScheduleOptions;
+pub use pause::Pause;
+pub use policy::{Lateness, Misfire, OverlapPolicy};
 pub use preview::{PREVIEW_COUNT_MAX, Preview, PreviewAnswer, PreviewKind, PreviewRequest, PreviewRow};
+pub use registration::Spelling;
 pub use schedule::Schedule;
+pub use span::read as read_span;
+pub use status::{EntryStatus, to_wire};
+pub use timetable::Timetable;
 pub use warning::Warning;
 pub use zone::Zone;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::entries::{bare_entry, entry};
 use super::record::Hash;
 use super::{Reply, Store, StoreError, StoredEntry, script};
 use crate::clock::Timestamp;
-use crate::cron::Definition;
-use crate::id::{Partition, nonce};
+use crate::cron::{Change, Definition};
+use crate::id::Partition;
 use crate::name::CronName;
 
 /// A registration, decided on the entry as it was read.
@@ -21,14 +23,19 @@ pub struct EntryPut<'a> {
     pub revision_seen: u64,
     /// The next instant it was decided on.
     pub mark_seen: Option<Timestamp>,
-    /// Whether it fires.
-    pub enabled: bool,
-    /// The next instant to decide on.
-    pub next_mark: Option<Timestamp>,
-    /// Where a new entry's `@every` counts from.
-    pub anchor: Timestamp,
-    /// How many instants that had come, and were not decided on, this change gives up.
-    pub given_up: u64,
+    /// What it makes of the entry.
+    pub change: Change,
+    /// What is told of it.
+    pub told: Option<Told>,
+}
+
+/// An event of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its type.
+    pub kind: &'static str,
+    /// Its data: a JSON object.
+    pub data: String,
 }
 
 /// What became of a registration.
@@ -63,16 +70,27 @@ impl Store {
         let name = &put.definition.name;
         let names = vec![keys.crons(), keys.cron(name), keys.ledger(name)];
         let mark = |mark: Option<Timestamp>| mark.map(|at| at.as_ms().to_string()).unwrap_or_default();
+        let standing = &put.change.standing;
+        let pause = standing.pause.as_ref().map(|pause| json!(pause).to_string()).unwrap_or_default();
+        let (reason, instants) = put.change.given_up.map_or(("", 0), |given_up| (given_up.reason, given_up.instants));
+        let scheduled = put.change.given_up.map(|given_up| given_up.scheduled);
+        let (kind, data) = put.told.as_ref().map_or(("", ""), |told| (told.kind, told.data.as_str()));
         let args = vec![
             name.as_str().into(),
             i64::try_from(put.revision_seen).unwrap_or(i64::MAX).into(),
             put.definition.to_json().to_string().into(),
-            i64::from(put.enabled).into(),
-            mark(put.next_mark).into(),
-            nonce().into(),
-            put.anchor.as_ms().into(),
+            i64::from(standing.enabled).into(),
+            mark(standing.mark).into(),
+            standing.uid.as_str().into(),
+            standing.anchor.as_ms().into(),
             mark(put.mark_seen).into(),
-            i64::try_from(put.given_up).unwrap_or(i64::MAX).into(),
+            mark(put.change.look_at).into(),
+            pause.into(),
+            reason.into(),
+            mark(scheduled).into(),
+            i64::try_from(instants).unwrap_or(i64::MAX).into(),
+            kind.into(),
+            data.into(),
         ];
         let reply = self.run(&script::cron_put, &keys, names, args).await?;
         Ok(if reply.text(0)? == "ok" { PutReply::Put } else { PutReply::Stale })
@@ -132,9 +150,10 @@ impl Store {
         let args = names.iter().map(|name| name.as_str().into()).collect();
         let reply =
             self.run(&script::cron_look, &keys, names.iter().map(|name| keys.cron(name)).collect(), args).await?;
+        let read_at = reply.time(0)?;
         let mut found = Vec::with_capacity(names.len());
         for i in (1..reply.len()).filter(|&i| reply.is_list(i)) {
-            match entry(&keys, &reply.list(i)?) {
+            match entry(&keys, &reply.list(i)?, read_at) {
                 Ok(entry) => found.push(entry),
                 // One unreadable entry must not hide the others.
                 Err(error) => tracing::error!(error = %error, "a cron entry cannot be read"),
@@ -157,7 +176,7 @@ impl Store {
                 self.run(&script::cron_remove, &keys, names, vec![name.as_str().into(), kept_ms.into()]).await?;
             if reply.text(0)? == "ok" {
                 let hash = Hash::new(keys.cron(name), &reply.list(2)?)?;
-                return Ok(EntryRemoved::Removed(Box::new(bare_entry(partition, &hash)?)));
+                return Ok(EntryRemoved::Removed(Box::new(bare_entry(partition, &hash, reply.time(1)?)?)));
             }
         }
         Ok(EntryRemoved::Gone)

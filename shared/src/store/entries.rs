@@ -3,7 +3,7 @@
 use super::record::Hash;
 use super::{PartitionKeys, Reply, StoreError};
 use crate::clock::Timestamp;
-use crate::cron::{Definition, EntryStatus, Schedule, next_run_at};
+use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Standing, Timetable};
 use crate::id::{JobId, Partition};
 
 /// An entry as it was read: what was registered, and what became of it since.
@@ -23,6 +23,12 @@ pub struct StoredEntry {
     pub next_mark: Option<Timestamp>,
     /// Whether it fires.
     pub enabled: bool,
+    /// Its last pause, over or not.
+    pub pause: Option<Pause>,
+    /// How many jobs its schedule has made: those that somebody asked for are not among them.
+    pub scheduled_runs: u64,
+    /// Redis's time when it was read.
+    pub read_at: Timestamp,
     /// When it last made a job.
     pub last_run_at: Option<Timestamp>,
     /// How many jobs it has made.
@@ -48,26 +54,82 @@ impl StoredEntry {
         self.definition.schedule(self.anchor).map_err(|error| StoreError::corrupt(name, error.to_string()))
     }
 
+    /// Its instants.
+    ///
+    /// # Errors
+    ///
+    /// When the expression in the store is not one, which registration makes sure of.
+    pub fn timetable(&self) -> Result<Timetable, StoreError> {
+        let name = self.definition.name.as_str();
+        let timetable = self.definition.timetable(self.anchor, &self.uid);
+        timetable.map_err(|error| StoreError::corrupt(name, error.to_string()))
+    }
+
+    /// Where it stands between two decisions.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            uid: self.uid.clone(),
+            enabled: self.enabled,
+            pause: self.pause.clone(),
+            mark: self.next_mark,
+            anchor: self.anchor,
+            scheduled_runs: self.scheduled_runs,
+        }
+    }
+
+    /// How many runs of it are live.
+    #[must_use]
+    pub fn live_runs(&self) -> LiveRuns {
+        LiveRuns { count: u64::try_from(self.live.len()).unwrap_or(u64::MAX), waiting: self.waiting }
+    }
+
+    /// The pause that lasts.
+    #[must_use]
+    pub fn pause_now(&self) -> Option<&Pause> {
+        self.pause.as_ref().filter(|pause| pause.lasts(self.read_at))
+    }
+
     /// What the wire shows beside the definition.
     #[must_use]
     pub fn status(&self) -> EntryStatus {
-        let next = |mark| next_run_at(&self.schedule().ok()?, mark);
+        let timetable = self.timetable().ok();
+        let never_fires = timetable.as_ref().is_some_and(|timetable| timetable.schedule().never_fires());
         EntryStatus {
             enabled: self.enabled,
-            next_run_at: self.next_mark.filter(|_| self.enabled).and_then(next),
+            next_run_at: timetable.and_then(|timetable| self.next_run_at(&timetable)),
             last_run_at: self.last_run_at,
             run_count: self.run_count,
             created_at: self.created_at,
             updated_at: self.updated_at,
             live: self.live.clone(),
             waiting: self.waiting,
+            pause: self.pause_now().cloned(),
+            scheduled_runs: self.scheduled_runs,
+            has_ended: self.next_mark.is_none() && !never_fires,
+        }
+    }
+
+    /// What falls into a pause will not fire.
+    fn next_run_at(&self, timetable: &Timetable) -> Option<Timestamp> {
+        let mark = self.next_mark.filter(|_| self.enabled)?;
+        match self.pause_now() {
+            None => timetable.next_run_at(mark),
+            Some(pause) => {
+                let until = pause.until?;
+                let before = Timestamp::from_ms(until.max(mark).as_ms() - 1);
+                timetable.next_fire_after(before)
+            }
         }
     }
 }
 
 /// Reads `{name, fields, live runs, waiting}`.
-pub(super) fn entry(keys: &PartitionKeys, reply: &Reply) -> Result<StoredEntry, StoreError> {
+pub(super) fn entry(keys: &PartitionKeys, reply: &Reply, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
     let name = reply.text(0)?;
+    if reply.len() == 1 {
+        return Err(StoreError::corrupt(name, "its keys hold something else than an entry"));
+    }
     let hash = Hash::new(format!("{}cron entry {name}", keys.root()), &reply.list(1)?)?;
     let runs = reply.list(2)?.texts(0)?;
     let run =
@@ -75,17 +137,18 @@ pub(super) fn entry(keys: &PartitionKeys, reply: &Reply) -> Result<StoredEntry, 
     Ok(StoredEntry {
         live: runs.iter().map(run).collect::<Result<_, _>>()?,
         waiting: reply.int(3)?.unsigned_abs(),
-        ..bare_entry(keys.partition(), &hash)?
+        ..bare_entry(keys.partition(), &hash, read_at)?
     })
 }
 
 /// Reads the hash of an entry alone.
-pub(super) fn bare_entry(partition: Partition, hash: &Hash) -> Result<StoredEntry, StoreError> {
+pub(super) fn bare_entry(partition: Partition, hash: &Hash, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
     let json: String = hash.required("def")?;
     let value = serde_json::from_str(&json).map_err(|error| StoreError::corrupt("cron entry", error.to_string()))?;
     let definition =
         Definition::read_kept(&value).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
     let created_at = Timestamp::from_ms(hash.required("created")?);
+    let pause = hash.text("pause").map(serde_json::from_str).transpose();
     Ok(StoredEntry {
         definition,
         partition,
@@ -94,6 +157,9 @@ pub(super) fn bare_entry(partition: Partition, hash: &Hash) -> Result<StoredEntr
         anchor: hash.time("anchor")?.unwrap_or(created_at),
         next_mark: hash.time("next")?,
         enabled: hash.text("enabled") == Some("1"),
+        pause: pause.map_err(|error| StoreError::corrupt("cron entry", error.to_string()))?,
+        scheduled_runs: hash.parsed("rung")?.unwrap_or(0),
+        read_at,
         last_run_at: hash.time("last")?,
         run_count: hash.parsed("runs")?.unwrap_or(0),
         created_at,

@@ -1,11 +1,15 @@
 //! Firing: decisions on due instants, read for the leader and applied for it.
 
+use std::time::Duration;
+
+use serde_json::json;
+
 use super::connection::Arg;
 use super::entries::entry;
 use super::jobs::{flattened, record_fields};
 use super::{LeaderToken, Store, StoreError, StoredEntry, script};
 use crate::clock::{BootInstant, Timestamp};
-use crate::cron::Decision;
+use crate::cron::{Decision, FireKind};
 use crate::id::{JobId, Partition};
 use crate::job::Envelope;
 use crate::name::CronName;
@@ -21,32 +25,20 @@ pub enum DueEntries {
         next_at: Option<Timestamp>,
         /// The entries, earliest first.
         entries: Vec<StoredEntry>,
+        /// Those among them that cannot be read: their names, and why.
+        unreadable: Vec<Unreadable>,
     },
     /// The token is not this partition's fence: somebody else leads, or Redis was emptied.
     Fenced,
 }
 
-/// What a decision is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FireKind {
-    /// The instant that came.
-    Scheduled,
-    /// That instant and others that were missed since.
-    CatchUp,
-    /// No instant: somebody asked.
-    Manual,
-}
-
-impl FireKind {
-    /// The kind as events and the ledger write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::CatchUp => "catch_up",
-            Self::Manual => "manual",
-        }
-    }
+/// An entry that stands in the store and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its name, as it stands there.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// The job that a decision makes.
@@ -71,6 +63,8 @@ pub struct FireItem {
     pub mark_seen: Option<Timestamp>,
     /// The instant after it.
     pub next_mark: Option<Timestamp>,
+    /// When that is to be decided on.
+    pub look_at: Option<Timestamp>,
     /// What becomes of it, and the job for that.
     pub decision: FireDecision,
     /// The instant.
@@ -79,8 +73,12 @@ pub struct FireItem {
     pub instants: u64,
     /// What it is about.
     pub kind: FireKind,
+    /// How many runs of the entry wait for another when the decision is applied.
+    pub waiting: u64,
     /// Further members of the event, as JSON that begins with a comma; or nothing.
     pub told: String,
+    /// What the ledger keeps beside the reason; or nothing.
+    pub because: String,
 }
 
 /// A decision with what it needs.
@@ -158,15 +156,39 @@ impl Store {
         }
         #[expect(clippy::cast_possible_truncation, reason = "a score in milliseconds, far below 2^53")]
         let next_at = reply.text(2)?.parse::<f64>().ok().map(|ms| Timestamp::from_ms(ms as i64));
-        let mut entries = Vec::new();
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
         for item in reply.lists(3)? {
-            match entry(&keys, &item) {
+            match entry(&keys, &item, now) {
                 Ok(entry) => entries.push(entry),
                 // One unreadable entry must not keep the others from firing.
-                Err(error) => tracing::error!(error = %error, "a cron entry cannot be read and will not fire"),
+                Err(error) => unreadable.push(Unreadable { name: item.text(0)?, problem: error.to_string() }),
             }
         }
-        Ok(DueEntries::Due { now, next_at, entries })
+        Ok(DueEntries::Due { now, next_at, entries, unreadable })
+    }
+
+    /// Sets entries that cannot be read aside for `rest`, so that they are not read again and again before all others.
+    /// False when the token is not this partition's fence.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn set_aside(
+        &self,
+        partition: Partition,
+        token: &LeaderToken,
+        unreadable: &[Unreadable],
+        rest: Duration,
+    ) -> Result<bool, StoreError> {
+        let keys = self.key(partition);
+        let mut args: Vec<Arg<'_>> =
+            vec![token.as_str().into(), i64::try_from(rest.as_millis()).unwrap_or(i64::MAX).into()];
+        for one in unreadable {
+            let data = json!({"cron_name": one.name, "problem": one.problem});
+            args.extend([one.name.as_str().into(), data.to_string().into()]);
+        }
+        let reply = self.run(&script::cron_aside, &keys, vec![keys.crons(), keys.fence()], args).await?;
+        Ok(reply.text(0)? == "ok")
     }
 
     /// Applies decisions of the leader on entries of one partition.
@@ -241,6 +263,7 @@ impl Store {
             i64::try_from(item.revision_seen).unwrap_or(i64::MAX).into(),
             ms(item.mark_seen),
             ms(item.next_mark),
+            ms(item.look_at),
             decision.into(),
             reason.into(),
             live.join(" ").into(),
@@ -249,6 +272,7 @@ impl Store {
             i64::try_from(self.kept().ledger_rows).unwrap_or(i64::MAX).into(),
             item.told.as_str().into(),
             item.kind.as_str().into(),
+            item.because.as_str().into(),
         ];
         let FireDecision::Fire(_, run) = &item.decision else {
             args.extend(["".into(), "".into(), 0.into()]);

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{FireDecision, FireItem, FireKind, Run, StoreError, StoredEntry};
+use super::{FireDecision, FireItem, Run, StoreError, StoredEntry};
 use crate::clock::Timestamp;
-use crate::cron::{Decision, Due, Schedule, decide, decide_asked};
+use crate::cron::{Decision, Due, FireKind, Pause, SkipReason, Timetable, decide, decide_asked, overlap};
 use crate::id::JobId;
 use crate::job::Refusal;
 
@@ -14,31 +14,30 @@ impl FireItem {
     /// # Errors
     ///
     /// When what stands in the store makes no job, which registration makes sure of.
-    pub fn due(entry: &StoredEntry, schedule: &Schedule, now: Timestamp) -> Result<Self, StoreError> {
+    pub fn due(entry: &StoredEntry, timetable: &Timetable, now: Timestamp) -> Result<Self, StoreError> {
         let seen = entry.next_mark.unwrap_or(now);
         let decided = decide(&Due {
-            schedule,
+            timetable,
             overlap_policy: entry.definition.overlap_policy,
+            lateness: entry.definition.lateness,
             enabled: entry.enabled,
-            has_live_run: !entry.live.is_empty(),
-            waiting: entry.waiting,
+            pause: entry.pause.as_ref(),
+            live: entry.live_runs(),
+            scheduled_runs: entry.scheduled_runs,
             seen,
             now,
         });
-        let kind = if decided.instants > 1 { FireKind::CatchUp } else { FireKind::Scheduled };
-        let decision = match decided.decision {
-            Decision::Skip(reason) => FireDecision::Skip(reason.as_str()),
-            fire => {
-                let id = JobId::of_occurrence(&entry.uid, decided.scheduled, entry.partition);
-                FireDecision::Fire(fire, Box::new(run(entry, id, decided.scheduled, kind, now, None)?))
-            }
+        let decision = made(entry, decided.decision, decided.scheduled, decided.kind, now)?;
+        let because = match decided.decision {
+            Decision::Skip(SkipReason::Paused) => entry.pause.as_ref().map(evidence).unwrap_or_default(),
+            _ => String::new(),
         };
-        let instants = decided.instants;
-        let told = told(entry);
         Ok(Self {
             mark_seen: Some(seen),
             next_mark: decided.next,
-            ..Self::new(entry, decision, decided.scheduled, instants, kind, told)
+            look_at: decided.look_at,
+            because,
+            ..Self::new(entry, decision, decided.scheduled, decided.instants, decided.kind)
         })
     }
 
@@ -48,33 +47,70 @@ impl FireItem {
     ///
     /// When what stands in the store makes no job, which registration makes sure of.
     pub fn asked(entry: &StoredEntry, id: JobId, now: Timestamp, args: Option<Vec<Value>>) -> Result<Self, StoreError> {
-        let decision = decide_asked(entry.definition.overlap_policy, !entry.live.is_empty());
+        let decision = decide_asked(entry.definition.overlap_policy, entry.live_runs());
         let run = run(entry, id, now, FireKind::Manual, now, args)?;
         let decision = FireDecision::Fire(decision, Box::new(run));
-        Ok(Self::new(entry, decision, now, 1, FireKind::Manual, told(entry)))
+        Ok(Self::new(entry, decision, now, 1, FireKind::Manual))
     }
 
-    fn new(
+    /// Decides on `instants` instants of the past, the first of them `scheduled`, for somebody who asked for them.
+    ///
+    /// # Errors
+    ///
+    /// When what stands in the store makes no job, which registration makes sure of.
+    pub fn backfill(
         entry: &StoredEntry,
-        decision: FireDecision,
         scheduled: Timestamp,
         instants: u64,
-        kind: FireKind,
-        told: String,
-    ) -> Self {
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let decision = overlap(entry.definition.overlap_policy, entry.live_runs());
+        let instants = if decision.fires() { 1 } else { instants };
+        let decision = made(entry, decision, scheduled, FireKind::Backfill, now)?;
+        Ok(Self::new(entry, decision, scheduled, instants, FireKind::Backfill))
+    }
+
+    fn new(entry: &StoredEntry, decision: FireDecision, scheduled: Timestamp, instants: u64, kind: FireKind) -> Self {
+        let waiting = match &decision {
+            FireDecision::Fire(Decision::FireBehind, _) => entry.waiting + 1,
+            _ => entry.waiting,
+        };
         Self {
             name: entry.definition.name.clone(),
             revision_seen: entry.revision,
             live_seen: entry.live.clone(),
             mark_seen: None,
             next_mark: None,
+            look_at: None,
             decision,
             scheduled,
             instants,
             kind,
-            told,
+            waiting,
+            told: told(entry, waiting),
+            because: String::new(),
         }
     }
+}
+
+/// The decision with the job for it.
+fn made(
+    entry: &StoredEntry,
+    decision: Decision,
+    scheduled: Timestamp,
+    kind: FireKind,
+    now: Timestamp,
+) -> Result<FireDecision, StoreError> {
+    if let Decision::Skip(reason) = decision {
+        return Ok(FireDecision::Skip(reason.as_str()));
+    }
+    let id = JobId::of_occurrence(&entry.uid, scheduled, entry.partition);
+    Ok(FireDecision::Fire(decision, Box::new(run(entry, id, scheduled, kind, now, None)?)))
+}
+
+/// A pause as the ledger keeps it beside the instants that fell into it.
+fn evidence(pause: &Pause) -> String {
+    json!(pause).to_string()
 }
 
 /// The job of a run. Its `meta` says of which entry, for which instant, and why.
@@ -101,7 +137,7 @@ fn run(
 }
 
 /// What the events of an entry say beside what the script adds.
-fn told(entry: &StoredEntry) -> String {
+fn told(entry: &StoredEntry, waiting: u64) -> String {
     let definition = &entry.definition;
     let queue = definition.options.get("queue").and_then(Value::as_str).unwrap_or("default");
     let members = json!({
@@ -109,6 +145,7 @@ fn told(entry: &StoredEntry) -> String {
         "cron_expr": definition.expression,
         "timezone": definition.zone.to_string(),
         "queue": queue,
+        "waiting_runs": waiting,
     });
     let text = members.to_string();
     format!(",{}", text.trim_start_matches('{').trim_end_matches('}'))

@@ -85,6 +85,7 @@ scripts! {
     queue_tidy: partition(),
     flow_create: partition(FLOWS, LIFE, INTAKE),
     flow_cancel: partition(),
+    cron_aside: partition(),
     cron_due: partition(ENTRY),
     cron_look: partition(ENTRY),
     cron_put: partition(),

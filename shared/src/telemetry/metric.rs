@@ -107,6 +107,7 @@ metrics! {
     WORKER_SLOTS = gauge "worker_slots" [STATE], "Slots of this worker, busy and free";
     CRON_FIRED_TOTAL = counter "cron_fired_total" [], "Instants of cron entries that became jobs";
     CRON_SKIPPED_TOTAL = counter "cron_skipped_total" [REASON], "Instants of cron entries that did not fire, by reason";
+    CRON_UNREADABLE_TOTAL = counter "cron_unreadable_total" [], "Times an entry was set aside because it cannot be read";
     CRON_LATENESS_SECONDS = histogram "cron_lateness_seconds" [], "Time from the due instant to its decision";
     CRON_ENTRIES = gauge "cron_entries" [], "Cron entries registered";
     LEADER = gauge "leader" [], "1 while this scheduler leads, else 0";

@@ -95,6 +95,17 @@ async fn each_mistake_in_a_registration_is_refused_by_its_field() {
         ),
         (json!({"name": "x", "cron": YEARLY, "type": "echo", "description": 5}), "description"),
         (json!({"name": "x", "cron": "* * * * * *", "fields": 5, "type": "echo"}), "cron"),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "misfire": "never"}), "misfire"),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "deadline": "0s"}), "deadline"),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "jitter": 30}), "jitter"),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "starts_at": "soon"}), "starts_at"),
+        (
+            json!({"name": "x", "cron": YEARLY, "type": "echo", "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"}),
+            "ends_at",
+        ),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "max_runs": 0}), "max_runs"),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "run_as": ""}), "run_as"),
+        (json!({"name": "x", "cron": YEARLY, "type": "echo", "meta": {"run_as": "root"}}), "meta.run_as"),
     ];
     for (body, field) in wrong {
         let refused = api.post("/ojs/v1/cron", &body).await;
@@ -138,9 +149,9 @@ async fn an_entry_is_switched_off_and_on_and_keeps_that_through_a_registration()
         (&json!(false), &json!("disabled"), &Value::Null)
     );
     assert_eq!(register(&api, entry("n")).await.json()["enabled"], false, "a deploy does not switch it on again");
-    let on = api.poke("/ojs/v1/cron/n/resume").await.json();
+    assert_eq!(api.poke("/ojs/v1/cron/n/resume").await.json()["enabled"], false, "a pause is another thing");
+    let on = api.patch("/ojs/v1/cron/n", &json!({"enabled": true})).await.json();
     assert!(at(&on["next_run_at"]) > api.store().now().await.expect("Redis is there"));
-    assert_eq!(api.poke("/ojs/v1/cron/n/pause").await.json()["cron_job"]["enabled"], false);
 }
 
 #[tokio::test]
@@ -159,6 +170,8 @@ async fn a_patch_changes_what_it_names_and_refuses_what_is_wrong() {
         (json!({"cron": "nonsense"}), Some("cron")),
         (json!({}), None),
         (json!({"run_count": 5}), None),
+        (json!({"enabled": true, "jiter": "5s"}), Some("jiter")),
+        (json!({"name": "other", "enabled": true}), Some("name")),
     ] {
         api.patch("/ojs/v1/cron/n", &body).await.refused(400, "invalid_request", field);
     }

@@ -10,10 +10,12 @@ local function live_runs(name)
   return runs, gone
 end
 
--- {name, {field, value, …}, {live run…}, waiting}, or nil when there is no such entry.
+-- {name, {field, value, …}, {live run…}, waiting}, or nil when there is no such entry. What is no entry at all is {name}: it
+-- must not hide the others.
 local function entry_look(name)
-  local flat = redis.call('HGETALL', key(CRON, name))
+  local flat = redis.pcall('HGETALL', key(CRON, name))
+  local runs, line = redis.pcall('ZCARD', key(LIVE, name)), redis.pcall('LLEN', key(WAIT, name))
+  if flat.err or type(runs) == 'table' or type(line) == 'table' then return { name } end
   if #flat == 0 then return nil end
-  local runs = live_runs(name)
-  return { name, flat, runs, redis.call('LLEN', key(WAIT, name)) }
+  return { name, flat, (live_runs(name)), line }
 end

@@ -5,10 +5,12 @@
 --       bell.
 -- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership); then per item:
 --       1 name, 2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, "" for none),
---       5 decision (fire | skip | cancel | behind), 6 reason, 7 live runs seen (ids joined by spaces), 8 scheduled (ms),
---       9 instants this row stands for, 10 rows kept, 11 extra members of the event (JSON, may be empty), 12 kind
---       (scheduled | catch_up | manual), 13 job id, 14 envelope, 15 number of field pairs, the pairs.
--- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant has come.
+--       5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live
+--       runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 rows kept, 12 extra members
+--       of the event (JSON, may be empty), 13 kind (scheduled | catch_up | manual | backfill), 14 what the row keeps beside
+--       the reason (may be empty), 15 job id, 16 envelope, 17 number of field pairs, the pairs.
+-- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
+--       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
 --       one ledger row (a disabled entry has one until it changes); events told. A job of that id that exists already was
 --       made for this very instant: it is kept. Of more than 100 live runs 100 are cancelled, and the answer is `stale`.
@@ -23,21 +25,46 @@ check('ZCARD', key(ENDED, 'cancelled'))
 check('ZCARD', key(EXPIRES))
 check('ZCARD', key(WAITING))
 
+local function all_wait(runs)
+  for _, id in ipairs(runs) do
+    if not redis.call('HGET', key(JOB, id), 'waits') then return false end
+  end
+  return true
+end
+
+-- The first of these runs whose record is there.
+local function first_there(ids)
+  for _, id in ipairs(ids) do
+    local job = job_read(id)
+    if job and not TERMINAL[job.state] then
+      check_indexes(job)
+      return job
+    end
+  end
+end
+
 local function refusal(item)
-  local now = redis.call('HMGET', key(CRON, item.name), 'rev', 'next', 'runs', 'silent')
+  local now = redis.call('HMGET', key(CRON, item.name), 'rev', 'next', 'runs', 'silent', 'rung')
   if not now[1] then return 'gone' end
+  if item.kind == 'backfill' then
+    if item.job.id ~= '' and redis.call('EXISTS', key(JOB, item.job.id)) == 1 then return 'already' end
+    -- What the schedule has yet to decide on is not ours to decide.
+    if now[2] ~= '' and tonumber(now[2]) <= item.scheduled then return 'early' end
+  end
   -- A run that somebody asked for has an id of its own: it is there if this very call was made before.
   if item.seen == '' and redis.call('EXISTS', key(JOB, item.job.id)) == 1 then return 'ok' end
   if item.seen ~= '' and now[2] ~= item.seen then return 'already' end
   if now[1] ~= item.rev then return 'stale' end
-  if item.seen ~= '' and tonumber(item.seen) > NOW_MS then return 'early' end
-  item.runs, item.silent = tonumber(now[3] or '0'), now[4]
+  if item.seen ~= '' and tonumber(redis.call('ZSCORE', key(CRONS), item.name) or item.seen) > NOW_MS then return 'early' end
+  item.runs, item.silent, item.rung = tonumber(now[3] or '0'), now[4], tonumber(now[5] or '0')
   local live, gone = live_runs(item.name)
   if table.concat(live, ' ') ~= item.live_seen then return 'stale' end
   item.live, item.gone = live, gone
   -- More runs than one call may end: these are cancelled now, and the decision is made again.
   item.partial = item.decision == 'cancel' and redis.call('ZCARD', key(LIVE, item.name)) > #live + #gone
-  check('LLEN', key(WAIT, item.name))
+  -- A run whose record has vanished ends nobody's wait: if all that are left wait, the first of them is let go.
+  local waiting = redis.call('LRANGE', key(WAIT, item.name), 0, 99)
+  item.stuck = #gone > 0 and #live > 0 and item.decision ~= 'cancel' and all_wait(live) and first_there(waiting) or nil
   check('XLEN', key(LEDGER, item.name))
   if item.decision ~= 'skip' then
     item.job.exists = redis.call('EXISTS', key(JOB, item.job.id)) == 1
@@ -91,6 +118,7 @@ local function apply(item)
     redis.call('ZREM', key(LIVE, item.name), id)
     leave_line(item.name, id)
   end
+  if item.stuck then let_go(item.stuck) end
   -- Nobody is let go by these ends: the new run takes the place of all of them.
   for _, job in ipairs(item.cancel) do
     if job.waits then leave_line(item.name, job.id) end
@@ -105,23 +133,30 @@ local function apply(item)
     changed[#changed + 1] = field
     changed[#changed + 1] = value
   end
-  local scheduled = written(item.scheduled)
+  local scheduled, late_ms = written(item.scheduled), text(math.max(0, NOW_MS - item.scheduled))
   local times = ',"scheduled_time":"' .. scheduled .. '","scheduled_at":"' .. scheduled .. '"'
   local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', text(item.scheduled), 'a', NOW,
     'n', text(item.instants), 'k', item.kind, 'j', fired and item.job.id or '', 'l', item.live[1] or '' }
+  if item.because ~= '' then
+    table.insert(row, 'w')
+    table.insert(row, item.because)
+  end
   if fired then
     start(item)
     item.runs = math.min(item.runs + 1, 9007199254740991)
     put('runs', text(item.runs))
     put('last', NOW)
+    if item.seen ~= '' then put('rung', text(math.min(item.rung + 1, 9007199254740991))) end
     tell('cron.triggered', 'cron', item.name, '{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id
       .. '","job_type":"' .. item.job.type .. '","run_count":' .. text(item.runs) .. times
       .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
-      .. tostring(item.kind == 'manual') .. ',"missed_count":' .. (item.instants - 1) .. item.extra .. '}')
+      .. tostring(item.kind == 'manual') .. ',"missed_count":' .. (item.instants - 1) .. ',"lateness_ms":' .. late_ms
+      .. item.extra .. '}')
   else
     local live = item.live[1] and ',"active_job_id":"' .. item.live[1] .. '","existing_job_id":"' .. item.live[1] .. '"' or ''
     tell('cron.skipped', 'cron', item.name, '{"cron_name":"' .. item.name .. '","reason":"' .. item.reason .. '"' .. live
-      .. times .. ',"skipped_count":' .. item.instants .. item.extra .. '}')
+      .. times .. ',"kind":"' .. item.kind .. '","skipped_count":' .. item.instants .. ',"lateness_ms":' .. late_ms
+      .. item.extra .. '}')
   end
   -- A disabled entry says so once in its ledger, and does not push out what it did before.
   local silent = item.reason == 'disabled'
@@ -131,26 +166,27 @@ local function apply(item)
   if silent then put('silent', '1') end
   if item.seen ~= '' then
     put('next', item.next)
-    place(key(CRONS), item.name, item.next ~= '' and item.next or '+inf')
+    place(key(CRONS), item.name, item.look_at ~= '' and item.look_at or '+inf')
   end
   if #changed > 0 then redis.call('HSET', key(CRON, item.name), unpack(changed)) end
 end
 
 local reply, items, i = { 'ok', NOW_MS }, {}, 2
 while arg(i) do
-  local pairs_n = tonumber(arg(i + 14))
+  local pairs_n = tonumber(arg(i + 16))
   local item = {
-    name = arg(i), rev = arg(i + 1), seen = arg(i + 2), next = arg(i + 3), decision = arg(i + 4), reason = arg(i + 5),
-    live_seen = arg(i + 6), scheduled = tonumber(arg(i + 7)), instants = tonumber(arg(i + 8)), rows_kept = arg(i + 9),
-    extra = arg(i + 10), kind = arg(i + 11), job = { id = arg(i + 12), env = arg(i + 13), fields = {} },
+    name = arg(i), rev = arg(i + 1), seen = arg(i + 2), next = arg(i + 3), look_at = arg(i + 4), decision = arg(i + 5),
+    reason = arg(i + 6), live_seen = arg(i + 7), scheduled = tonumber(arg(i + 8)), instants = tonumber(arg(i + 9)),
+    rows_kept = arg(i + 10), extra = arg(i + 11), kind = arg(i + 12), because = arg(i + 13),
+    job = { id = arg(i + 14), env = arg(i + 15), fields = {} },
   }
   for p = 0, pairs_n - 1 do
-    local name, value = arg(i + 15 + 2 * p), arg(i + 16 + 2 * p)
+    local name, value = arg(i + 17 + 2 * p), arg(i + 18 + 2 * p)
     item.job[name] = value
     table.insert(item.job.fields, name)
     table.insert(item.job.fields, value)
   end
-  i = i + 15 + 2 * pairs_n
+  i = i + 17 + 2 * pairs_n
   if item.decision ~= 'skip' then expect(item.job.queue) end
   table.insert(items, item)
 end

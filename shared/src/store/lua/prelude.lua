@@ -12,8 +12,6 @@ local IS_SHARD = string.sub(CHANNEL, 1, #ROOT) == ROOT
 local BELLS_MAX = 64
 local TOKENS = {}
 for i = 1, BELLS_MAX do TOKENS[i] = '1' end
--- Beyond it Lua cannot tell one place in a queue from the next.
-local SEQ_MAX = 9007199254740991
 -- The worker of a claim that did not say who asked.
 local ANONYMOUS = 'anonymous'
 
@@ -31,7 +29,6 @@ local function text(number)
   return string.format('%d', number)
 end
 local NOW = text(NOW_MS)
-local EVENT_STREAM = key(EVENTS)
 
 -- Days since 1970-01-01 to a civil date (proleptic Gregorian), by eras of 400 years.
 local function rfc3339(ms, always_ms)
@@ -62,18 +59,14 @@ local function event_id(ms, seq)
 end
 
 -- Whether anybody may be listening to the channel: asked once, when there is the first thing to tell. Those who listen to a
--- replica, or to an ordinary channel on another node of a cluster, cannot be counted from here. Where it may not be asked,
--- somebody may be listening.
+-- replica or to another node of a cluster cannot be counted from here.
 local heard
 local function is_heard()
   if heard == nil then
-    local here = redis.pcall('PUBSUB', IS_SHARD and 'SHARDNUMSUB' or 'NUMSUB', CHANNEL)[2]
-    local by_pattern = not IS_SHARD and redis.pcall('PUBSUB', 'NUMPAT') or 0
-    heard = here ~= 0 or by_pattern ~= 0
+    heard = redis.call('PUBSUB', 'NUMSUB', CHANNEL)[2] > 0 or redis.call('PUBSUB', 'NUMPAT') > 0
     if not heard then
-      local info = redis.pcall('INFO', 'replication', 'cluster')
-      heard = type(info) ~= 'string' or not (string.find(info, 'connected_slaves:0', 1, true)
-        and (IS_SHARD or string.find(info, 'cluster_enabled:0', 1, true)))
+      local info = redis.call('INFO', 'replication', 'cluster')
+      heard = not (string.find(info, 'connected_slaves:0', 1, true) and string.find(info, 'cluster_enabled:0', 1, true))
     end
   end
   return heard
@@ -82,11 +75,11 @@ end
 -- Tells what happened: `data` is the JSON object of the event, built from names and numbers only (they need no escaping)
 -- and from JSON that Rust passed. event.rs renders the same text from the stream.
 local function tell(kind, source, subject, data)
-  local id = redis.pcall('XADD', EVENT_STREAM, 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
+  local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
   if type(id) ~= 'string' or not is_heard() then return end
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   local time = rfc3339(tonumber(ms))
-  redis.pcall(IS_SHARD and 'SPUBLISH' or 'PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
+  redis.pcall('PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
     .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time .. '","timestamp":"' .. time
     .. '","subject":"' .. subject .. '","data":' .. data .. '}')
 end
@@ -232,16 +225,6 @@ end
 
 local TERMINAL = { completed = true, cancelled = true, discarded = true }
 
--- A queue counts its jobs; when it cannot any further it takes none.
-local function check_queue(queue)
-  local name = key(QUEUE, queue)
-  if sound[name] then return end
-  if tonumber(redis.call('HGET', name, 'seq') or '0') >= SEQ_MAX then
-    error({ err = 'ERR queue ' .. queue .. ' has given away all of its places' })
-  end
-  sound[name] = true
-end
-
 -- The keys that a transition of this job will touch.
 local function check_indexes(job)
   check('ZCARD', key(READY, job.queue))
@@ -249,7 +232,7 @@ local function check_indexes(job)
   check('ZCARD', key(LEASES))
   check('ZCARD', key(EXPIRES))
   check('ZCARD', key(TIMEOUTS))
-  check_queue(job.queue)
+  check('HLEN', key(QUEUE, job.queue))
   check('LLEN', key(BELL, job.queue))
   if job.dead then check('ZCARD', key(DEAD, job.queue)) end
   if job.limit then check('SCARD', key(RUNNING, job.limit)) end
@@ -344,6 +327,14 @@ local function run_look(job)
   return look
 end
 
+-- Lets a run go that waited for its predecessor.
+local function let_go(job)
+  leave_line(job.cron, job.id)
+  redis.call('HDEL', key(JOB, job.id), 'waits')
+  place(key(READY, job.queue), job.id, ready_score(job))
+  ring(job.queue, 1)
+end
+
 -- A run ended: it is live no longer, the ledger keeps how it ended, and the next in line is let go.
 -- `summary`: a short text about the result or the error, or ''.
 local function run_ended(job, look, summary)
@@ -358,12 +349,7 @@ local function run_ended(job, look, summary)
     leave_line(job.cron, id)
     redis.call('ZREM', live, id)
   end
-  if look.next then
-    leave_line(job.cron, look.next.id)
-    redis.call('HDEL', key(JOB, look.next.id), 'waits')
-    place(key(READY, look.next.queue), look.next.id, ready_score(look.next))
-    ring(look.next.queue, 1)
-  end
+  if look.next then let_go(look.next) end
 end
 
 -- What the end of a job touches beside itself: the entry it is a run of, and the workflow it is a step of. Scripts that end

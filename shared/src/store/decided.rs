@@ -1,0 +1,73 @@
+//! Which instants of an entry led to a job, as far back as its ledger reaches.
+
+use std::collections::HashSet;
+
+use super::record::Hash;
+use super::{Reply, Store, StoreError};
+use crate::clock::Timestamp;
+use crate::id::Partition;
+use crate::name::CronName;
+
+/// What a ledger remembers of instants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DecidedInstants {
+    /// The instants for which a job was made.
+    pub fired: HashSet<Timestamp>,
+    /// Rows about instants before this one may have been forgotten; `None` when none have.
+    pub forgotten_before: Option<Timestamp>,
+}
+
+const ROWS_AT_ONCE: usize = 1000;
+
+impl Store {
+    /// Reads which instants of an entry led to a job.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or what it holds is not a ledger.
+    pub async fn decided_instants(&self, name: &CronName, partition: Partition) -> Result<DecidedInstants, StoreError> {
+        let key = self.key(partition).ledger(name);
+        let (mut decided, mut from, mut rows) = (DecidedInstants::default(), "-".to_owned(), 0_u64);
+        let mut oldest = None;
+        loop {
+            let mut range = redis::cmd("XRANGE");
+            range.arg(&key).arg(&from).arg("+").arg("COUNT").arg(ROWS_AT_ONCE);
+            let page = Reply::new("ledger", self.send(&range).await?)?;
+            for item in page.lists(0)? {
+                from = format!("({}", item.text(0)?);
+                rows += 1;
+                let hash = Hash::new(key.clone(), &item.list(1)?)?;
+                let Some(at) = hash.time("s")? else { continue };
+                oldest = oldest.or(Some(at));
+                if hash.text("d") == Some("fired") && hash.text("k") != Some("manual") {
+                    decided.fired.insert(at);
+                }
+            }
+            if page.len() < ROWS_AT_ONCE {
+                break;
+            }
+        }
+        if rows > 0 && self.rows_ever(&key).await? > rows {
+            decided.forgotten_before = oldest;
+        }
+        Ok(decided)
+    }
+
+    /// How many rows were ever added to a ledger.
+    async fn rows_ever(&self, key: &str) -> Result<u64, StoreError> {
+        let about = Reply::new("ledger", flat(self.send(redis::cmd("XINFO").arg("STREAM").arg(key)).await?))?;
+        let named = |name: &str| (0..about.len()).step_by(2).find(|&i| about.text(i).is_ok_and(|text| text == name));
+        let added = named("entries-added").map(|i| about.int(i + 1)).transpose()?;
+        Ok(added.map_or(u64::MAX, i64::unsigned_abs))
+    }
+}
+
+/// Names and values by turns, whichever protocol they came by.
+fn flat(value: redis::Value) -> redis::Value {
+    match value {
+        redis::Value::Map(pairs) => {
+            redis::Value::Array(pairs.into_iter().flat_map(|(name, value)| [name, value]).collect())
+        }
+        other => other,
+    }
+}
