@@ -19,9 +19,9 @@ use carillon_shared::store::{Acquired, Bell, LeaderSeen, LeaderToken, Sealed, St
 use carillon_shared::telemetry::metric;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::duty::{DutySettings, Term};
+use crate::duty::{ClockHold, DutySettings, Term};
 
 /// What takes part in the election, and leads when it is elected.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct Candidate {
     ttl: Duration,
     duties: DutySettings,
     grace: Duration,
+    hold: Arc<ClockHold>,
 }
 
 /// Between two elections of a leader that could not seal.
@@ -46,7 +47,8 @@ impl Candidate {
     /// A candidate of this name, which others see while it leads.
     #[must_use]
     pub fn new(store: Store, instance: String, ttl: Duration, duties: DutySettings, grace: Duration) -> Self {
-        Self { store, instance, ttl, duties, grace }
+        let hold = Arc::new(ClockHold::new(store.clone()));
+        Self { store, instance, ttl, duties, grace, hold }
     }
 
     /// Stands for election again and again until `stop`; a leadership that is held then is handed over.
@@ -85,6 +87,9 @@ impl Candidate {
 
     /// Waits until the leader steps down, or until it is time to look again.
     async fn stand_by(&self, bell: &mut Option<Bell>, stop: &CancellationToken) {
+        if let Err(error) = self.hold.reconsider().await {
+            debug!(error = %error, "cannot ask whether the clock was accepted");
+        }
         let longest = self.ttl.div_f64(5.0).min(Duration::from_secs(1));
         tokio::select! {
             () = stop.cancelled() => {}
@@ -109,7 +114,11 @@ impl Candidate {
                 // Redis came back with less than it had: our epoch must grow past what a partition remembers.
                 warn!(leader.token = %token, "elected, but a later leader was here: standing again");
                 self.release(&token).await;
-                return pause(stop, SEAL_PAUSE).await;
+                match self.store.raise_epoch().await {
+                    Ok(true) => return,
+                    // What the partition remembers is not to be outdone, or somebody else is doing it.
+                    Ok(false) | Err(_) => return pause(stop, SEAL_PAUSE).await,
+                }
             }
             Err(error) => {
                 warn!(error = %error, "elected, but cannot seal the partitions: standing again");
@@ -122,7 +131,7 @@ impl Candidate {
         metrics::counter!(metric::LEADERSHIP_CHANGES_TOTAL).increment(1);
         let term = Arc::new(Term::new(token.clone(), since, self.ttl));
         let ended = CancellationToken::new();
-        let duties = crate::duty::start(&self.store, &term, &self.duties, &ended);
+        let duties = crate::duty::start(&self.store, &term, &self.duties, &self.hold, &ended);
         let reason = self.keep(&term, stop).await;
         ended.cancel();
         duties.end(self.grace).await;

@@ -2,11 +2,8 @@
 //!
 //! Helpers panic where a test could not go on; their messages name what was awaited.
 
-<<<<<<< HEAD
 pub mod cluster;
-=======
 pub mod cron;
->>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
 pub mod election;
 pub mod invariants;
 pub mod load;

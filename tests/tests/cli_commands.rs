@@ -63,6 +63,15 @@ fn the_next_times_are_shown_in_all_clocks_with_what_is_skipped() {
 }
 
 #[test]
+fn times_outside_the_bounds_are_not_among_the_next() {
+    let line = ["next", "0 9 * * *", "--after", "2026-01-01T00:00:00Z", "--format", "json"];
+    let bounds = ["--starts-at", "2026-02-01T09:00:00Z", "--ends-at", "2026-02-03T09:00:00Z"];
+    let json: Value = serde_json::from_str(&done(calendar(&[&line[..], &bounds].concat()))).expect("JSON");
+    assert_eq!(json["next"], json!(["2026-02-01T09:00:00Z", "2026-02-02T09:00:00Z"]));
+    assert_eq!(json["occurrences"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn the_other_dialect_is_read_when_it_is_named() {
     let quartz = ["next", "0 15 3 1/5 * ?", "--after", "2026-01-01T00:00:00Z", "-n", "2", "--format", "json"];
     assert_eq!(calendar(&quartz).status.code(), Some(65));
@@ -299,4 +308,32 @@ async fn workers_are_listed_and_told_what_to_do() {
     let told = done(run(namespace.as_str(), &["workers", "terminate", "w-1"]).await);
     assert_eq!(told, "w-1 is told to terminate\n");
     assert_eq!(process.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_entry_is_paused_resumed_and_backfilled() {
+    let namespace = namespace().to_string();
+    let cli = async |line: &[&str]| run(&namespace, line).await;
+    let entry = r#"{"name":"n","cron":"0 * * * *","type":"echo","overlap_policy":"allow"}"#;
+    done(cli(&["cron", "add", entry]).await);
+    let paused = done(cli(&["cron", "pause", "n", "--note", "a drill", "--by", "ann"]).await);
+    assert_eq!(paused, "paused n: paused until it is resumed\n");
+    assert!(done(cli(&["cron", "list"]).await).contains(" paused "));
+    let shown: Value = serde_json::from_str(&done(cli(&["cron", "get", "n"]).await)).expect("JSON");
+    assert_eq!((&shown["pause"]["note"], &shown["pause"]["by"]), (&json!("a drill"), &json!("ann")));
+    assert!(done(cli(&["cron", "resume", "n"]).await).starts_with("resumed n: next at "));
+    assert!(reason(&cli(&["cron", "pause", "n", "--until", "never"]).await).contains("until must be"));
+
+    let since = ["cron", "backfill", "n", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T03:00:00Z"];
+    let dry = done(cli(&since).await);
+    assert!(dry.contains("2026-01-01T02:00:00Z  fired") && dry.contains("of 3 instants 3 would be run"), "{dry}");
+    let applied = done(cli(&[&since[..], &["--apply", "--limit", "2"]].concat()).await);
+    assert!(applied.contains("of 2 instants 2 were run"), "{applied}");
+    assert!(applied.contains("go on with --from 2026-01-01T02:00:00Z"), "{applied}");
+    let again = done(cli(&since).await);
+    assert_eq!(again.matches("already_fired").count(), 2, "{again}");
+    let wrong = cli(&["cron", "backfill", "n", "--from", "soon", "--to", "2026-01-01T03:00:00Z"]).await;
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(reason(&wrong).contains("--from"), "{}", reason(&wrong));
+    assert_eq!(cli(&["cron", "resume", "gone"]).await.status.code(), Some(1));
 }

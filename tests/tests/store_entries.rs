@@ -6,7 +6,7 @@ use carillon_shared::client::{BackfillMode, BackfillOutcome, BackfillRequest, Cl
 use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::FireKind;
 use carillon_shared::store::{
-    DueEntries, FireDecision, FireItem, FireReply, FireResult, LedgerDecision, LedgerRow, Store,
+    DueEntries, EntryRemoved, FireDecision, FireItem, FireReply, FireResult, LedgerDecision, LedgerRow, Store,
 };
 use carillon_tests::cron::{P0, applied, complete, due, entry, fire, item, lead, register};
 use carillon_tests::store::{claim, claim_one, store};
@@ -425,4 +425,8 @@ async fn entries_that_cannot_be_read_are_set_aside_and_keep_nobody_from_firing()
     assert_eq!(told, 60, "each is told once");
     assert!(matches!(applied(&store, &token).await.decision, FireDecision::Fire(..)));
     assert_eq!(store.entries().await.expect("Redis is there").len(), 1);
+    for name in ["broken-00", "broken-01"] {
+        let removed = store.remove_entry(&name.parse().expect("a name")).await.expect("Redis is there");
+        assert!(matches!(removed, EntryRemoved::Removed(None)), "{removed:?}");
+    }
 }

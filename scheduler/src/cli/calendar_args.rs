@@ -47,6 +47,12 @@ pub(crate) struct NextArgs {
     /// How many times to show, at most 1000 [default: 5]
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) count: Option<u64>,
+    /// The first time that counts (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) starts_at: Option<String>,
+    /// The first time that does not count any more (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ends_at: Option<String>,
     /// Show the times in this zone too
     #[arg(long, value_name = "ZONE")]
     pub(crate) viewer_tz: Option<String>,
@@ -54,7 +60,7 @@ pub(crate) struct NextArgs {
     #[arg(long, value_enum, default_value_t = Listing::Table)]
     pub(crate) format: Listing,
     /// Answer requests from standard input, one JSON object a line
-    #[arg(long, conflicts_with_all = ["expr", "tz", "dialect", "dst_fold", "fields", "after", "count", "viewer_tz"])]
+    #[arg(long, conflicts_with_all = ["expr", "tz", "dialect", "dst_fold", "fields", "after", "count", "starts_at", "ends_at", "viewer_tz"])]
     pub(crate) batch: bool,
 }
 

@@ -201,7 +201,7 @@ async fn run_now(client: &Client, name: &CronName, args: Option<Vec<Value>>) -> 
     for id in &asked.cancelled {
         writeln!(stdout(), "cancelled {id}")?;
     }
-    Ok(writeln!(stdout(), "{name} runs as job {}: {}", asked.job_id, asked.message())?)
+    Ok(writeln!(stdout(), "{name} runs as job {}, {}", asked.job_id, asked.message())?)
 }
 
 fn wire(entry: &StoredEntry) -> Value {

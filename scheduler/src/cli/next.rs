@@ -60,8 +60,8 @@ fn cells(row: PreviewRow, has_zone: bool) -> Vec<String> {
 }
 
 fn request(args: NextArgs) -> PreviewRequest {
-    let NextArgs { expr, how, after, count, viewer_tz, .. } = args;
-    PreviewRequest { after, count, viewer_tz, ..described(expr.unwrap_or_default(), how) }
+    let NextArgs { expr, how, after, count, starts_at, ends_at, viewer_tz, .. } = args;
+    PreviewRequest { after, count, starts_at, ends_at, viewer_tz, ..described(expr.unwrap_or_default(), how) }
 }
 
 /// A request for an expression that is read in this way.

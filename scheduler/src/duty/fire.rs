@@ -19,7 +19,8 @@ use carillon_shared::telemetry::queue_label;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
-use super::{Duty, Term};
+use super::term::Progress;
+use super::{ClockHold, Duty, Term};
 
 /// Decisions in one call.
 const BATCH: usize = 50;
@@ -29,6 +30,8 @@ const ON_THE_WAY_MAX: usize = 2;
 const REST_MAX: Duration = Duration::from_millis(200);
 /// An entry that cannot be read is looked at again after so long.
 const UNREADABLE_REST: Duration = Duration::from_secs(60);
+/// While the clock cannot be believed it is looked at so often.
+const HELD_REST: Duration = Duration::from_millis(500);
 /// Schedules that are kept compiled.
 const COMPILED_MAX: usize = 20_000;
 
@@ -37,6 +40,8 @@ pub(crate) struct Fire {
     store: Store,
     partition: Partition,
     term: Arc<Term>,
+    hold: Arc<ClockHold>,
+    progress: Progress,
     compiled: HashMap<CronName, Compiled>,
 }
 
@@ -51,90 +56,71 @@ impl Duty for Fire {
 
     /// Reads and decides on a batch while those before it are being applied.
     async fn round(&mut self) -> Result<Duration, StoreError> {
-<<<<<<< HEAD
         let mut applied = JoinSet::new();
-        let mut passed = 0;
+        let (mut passed, mut is_behind) = (0, false);
         loop {
-            self.term.progressed();
+            self.progress.made();
             if !self.term.is_trusted() {
                 return Ok(REST_MAX);
-=======
-        self.term.progressed();
-        if !self.term.is_trusted() {
-            return Ok(REST_MAX);
-        }
-        let due = self.store.due_entries(self.partition, &self.term.token, BATCH).await?;
-        let DueEntries::Due { now, next_at, entries, mut unreadable } = due else {
-            self.term.depose();
-            return Ok(REST_MAX);
-        };
-        let listed = entries.len() + unreadable.len();
-        let items = self.decide(&entries, now, &mut unreadable);
-        if !unreadable.is_empty() && !self.set_aside(&unreadable).await? {
-            return Ok(REST_MAX);
-        }
-        if !items.is_empty() {
-            match self.store.fire(self.partition, &self.term.token, &items).await? {
-                FireReply::Fenced => self.term.depose(),
-                FireReply::Applied(results) => note(&items, &results, now),
->>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
             }
             let due = self.store.due_entries_behind(self.partition, &self.term.token, BATCH, passed).await?;
-            let DueEntries::Due { now, next_at, entries } = due else {
+            let DueEntries::Due { now, next_at, entries, mut unreadable } = due else {
                 self.term.depose();
                 return Ok(REST_MAX);
             };
-            let (items, last) = (self.decide(&entries, now), entries.len() < BATCH);
+            // Asked after the time was read, and before anything is decided by it.
+            if !self.hold.lets_fire().await? {
+                return Ok(HELD_REST);
+            }
+            let last = entries.len() + unreadable.len() < BATCH;
+            let items = self.decide(&entries, now, &mut unreadable);
+            if !unreadable.is_empty() && !self.set_aside(&unreadable).await? {
+                return Ok(REST_MAX);
+            }
+            // Some of what was missed is decided on one after the other.
+            is_behind |= items.iter().any(|item| item.look_at.is_some_and(|at| at <= now));
             if applied.len() == ON_THE_WAY_MAX || last {
                 Self::finish(&mut applied, if last { 0 } else { ON_THE_WAY_MAX - 1 }).await?;
             }
             if !items.is_empty() {
-                applied.spawn(apply(
-                    self.store.clone(),
-                    self.term.clone(),
-                    self.partition,
-                    Batch { items, entries, now },
-                ));
+                let batch = Batch { items, now };
+                applied.spawn(apply(self.store.clone(), self.term.clone(), self.partition, batch));
             }
             if last {
                 Self::finish(&mut applied, 0).await?;
                 let rest = next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX));
-                return Ok(if passed == 0 { rest } else { Duration::ZERO });
+                return Ok(if passed == 0 && !is_behind { rest } else { Duration::ZERO });
             }
             passed = applied.len() * BATCH;
         }
-<<<<<<< HEAD
-=======
-        // Some of what was missed is decided on one after the other.
-        if listed == BATCH || items.iter().any(|item| item.look_at.is_some_and(|at| at <= now)) {
-            return Ok(Duration::ZERO);
-        }
-        Ok(next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX)))
->>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
     }
 }
 
 /// Decisions on entries, as they were read at `now`.
 struct Batch {
     items: Vec<FireItem>,
-    entries: Vec<StoredEntry>,
     now: Timestamp,
 }
 
 async fn apply(store: Store, term: Arc<Term>, partition: Partition, batch: Batch) -> Result<(), StoreError> {
     match store.fire(partition, &term.token, &batch.items).await? {
         FireReply::Fenced => term.depose(),
-        FireReply::Applied(results) => note(&batch.items, &results, &batch.entries, batch.now),
+        FireReply::Applied(results) => note(&batch.items, &results, batch.now),
     }
     Ok(())
 }
 
 impl Fire {
-    pub(crate) fn new(store: Store, partition: Partition, term: Arc<Term>) -> Self {
-        Self { store, partition, term, compiled: HashMap::new() }
+    pub(crate) fn new(
+        store: Store,
+        partition: Partition,
+        term: Arc<Term>,
+        hold: Arc<ClockHold>,
+        progress: Progress,
+    ) -> Self {
+        Self { store, partition, term, hold, progress, compiled: HashMap::new() }
     }
 
-<<<<<<< HEAD
     /// Waits until no more than `left` batches are on the way.
     async fn finish(applied: &mut JoinSet<Result<(), StoreError>>, left: usize) -> Result<(), StoreError> {
         while applied.len() > left {
@@ -147,10 +133,7 @@ impl Fire {
         Ok(())
     }
 
-    fn decide(&mut self, entries: &[StoredEntry], now: Timestamp) -> Vec<FireItem> {
-=======
     fn decide(&mut self, entries: &[StoredEntry], now: Timestamp, unreadable: &mut Vec<Unreadable>) -> Vec<FireItem> {
->>>>>>> 4a0ee9c (Say what becomes of late, paused and bounded instants)
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {
             let decided = self.timetable(entry).and_then(|timetable| FireItem::due(entry, &timetable, now));

@@ -14,18 +14,19 @@
 //! | intake | takes jobs from the inbox | every scheduler does |
 
 use std::error::Error;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
-use carillon_shared::clock::{BootInstant, Timestamp};
+use carillon_shared::clock::Timestamp;
 use carillon_shared::job::{Envelope, Job, RetryPolicy};
-use carillon_shared::store::{LeaderToken, Retention, Store, StoreError};
+use carillon_shared::store::{Retention, Store, StoreError};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+mod clock_hold;
 mod expire;
 mod fire;
 mod intake;
@@ -34,6 +35,7 @@ mod overtime;
 mod promote;
 mod reclaim;
 mod silence;
+mod term;
 mod tidy;
 mod trim;
 
@@ -47,7 +49,9 @@ use silence::Silence;
 use tidy::Tidy;
 use trim::Trim;
 
+pub use clock_hold::ClockHold;
 pub(crate) use intake::Intake;
+pub use term::Term;
 
 /// What the duties are told.
 #[derive(Debug, Clone)]
@@ -58,80 +62,28 @@ pub struct DutySettings {
     pub queues_idle_for: Duration,
 }
 
-/// One leadership, as its duties see it.
-#[derive(Debug)]
-pub struct Term {
-    /// What the partitions know it by.
-    pub token: LeaderToken,
-    start: BootInstant,
-    trust: Duration,
-    /// Milliseconds after `start`.
-    renewed_ms: AtomicI64,
-    progress_ms: AtomicI64,
-    deposed: CancellationToken,
-}
-
-impl Term {
-    /// A leadership that was acquired by a call sent at `since`.
-    #[must_use]
-    pub fn new(token: LeaderToken, since: BootInstant, ttl: Duration) -> Self {
-        let elapsed_ms = elapsed_ms(since);
-        Self {
-            token,
-            start: since,
-            trust: ttl.mul_f64(0.7),
-            renewed_ms: AtomicI64::new(0),
-            progress_ms: AtomicI64::new(elapsed_ms),
-            deposed: CancellationToken::new(),
-        }
-    }
-
-    /// Notes that a renewal sent at `sent` succeeded.
-    pub fn renewed(&self, sent: BootInstant) {
-        self.renewed_ms.store(elapsed_ms(self.start) - elapsed_ms(sent), Ordering::Relaxed);
-    }
-
-    /// Whether this leader may still believe in itself.
-    #[must_use]
-    pub fn is_trusted(&self) -> bool {
-        elapsed_ms(self.start) - self.renewed_ms.load(Ordering::Relaxed) < ms(self.trust)
-    }
-
-    /// Notes that the duties get on.
-    pub fn progressed(&self) {
-        self.progress_ms.store(elapsed_ms(self.start), Ordering::Relaxed);
-    }
-
-    /// How long the duties have not got on.
-    #[must_use]
-    pub fn progress_age(&self) -> Duration {
-        let age_ms = elapsed_ms(self.start) - self.progress_ms.load(Ordering::Relaxed);
-        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
-    }
-
-    /// Notes that a partition refused the token.
-    pub fn depose(&self) {
-        self.deposed.cancel();
-    }
-
-    /// Waits until a partition refuses the token.
-    pub async fn deposed(&self) {
-        self.deposed.cancelled().await;
-    }
-}
-
 /// The duties of a leader, while they run.
 #[derive(Debug)]
 pub struct Duties(JoinSet<()>);
 
 /// Starts the duties of a leader; they end with `ended`.
 #[must_use]
-pub fn start(store: &Store, term: &std::sync::Arc<Term>, settings: &DutySettings, ended: &CancellationToken) -> Duties {
+pub fn start(
+    store: &Store,
+    term: &Arc<Term>,
+    settings: &DutySettings,
+    hold: &Arc<ClockHold>,
+    ended: &CancellationToken,
+) -> Duties {
     let mut duties = JoinSet::new();
     for partition in store.partitions() {
-        duties.spawn(repeat(Fire::new(store.clone(), partition, term.clone()), ended.clone()));
-        duties.spawn(repeat(Promote::new(store.clone(), partition), ended.clone()));
-        duties.spawn(repeat(Reclaiming::new(store.clone(), partition), ended.clone()));
+        // What nobody else does for long: the leader gives up when one of these is stuck, in whichever partition.
+        let fire = Fire::new(store.clone(), partition, term.clone(), hold.clone(), term.track());
+        duties.spawn(repeat(fire, ended.clone()));
+        let promote = Promote::new(store.clone(), partition);
+        duties.spawn(repeat(Tracked { duty: promote, progress: term.track() }, ended.clone()));
+        let reclaim = Reclaiming::new(store.clone(), partition);
+        duties.spawn(repeat(Tracked { duty: reclaim, progress: term.track() }, ended.clone()));
         duties.spawn(repeat(Expire::new(store.clone(), partition), ended.clone()));
         duties.spawn(repeat(Overtime::new(store.clone(), partition), ended.clone()));
         duties.spawn(repeat(Tidy::new(store.clone(), partition, settings.queues_idle_for), ended.clone()));
@@ -160,6 +112,21 @@ pub(crate) trait Duty: Send {
 
     /// One round; says how long to rest after it.
     fn round(&mut self) -> impl Future<Output = Result<Duration, StoreError>> + Send;
+}
+
+/// A duty whose leader gives up when it is stuck.
+struct Tracked<D> {
+    duty: D,
+    progress: term::Progress,
+}
+
+impl<D: Duty> Duty for Tracked<D> {
+    const NAME: &'static str = D::NAME;
+
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        self.progress.made();
+        self.duty.round().await
+    }
 }
 
 /// Repeats a duty until `stop`. While Redis is away it rests longer, and says so once.
@@ -195,12 +162,4 @@ pub(crate) async fn repeat<D: Duty>(mut duty: D, stop: CancellationToken) {
 pub(crate) fn policy_of(job: &Job) -> Option<RetryPolicy> {
     let envelope = Value::Object(job.envelope.clone());
     Envelope::read(&envelope, Timestamp::from_ms(0)).ok().map(|envelope| envelope.retry)
-}
-
-fn elapsed_ms(since: BootInstant) -> i64 {
-    ms(since.elapsed())
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

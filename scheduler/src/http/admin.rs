@@ -35,6 +35,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/ojs/v1/admin/dead-letter/stats", get(dead_letters))
         .route("/ojs/v1/admin/dead-letter/{id}/retry", post(dead_letter::retry))
         .route("/ojs/v1/admin/dead-letter/{id}", axum::routing::delete(bury))
+        .route("/ojs/v1/admin/clock/accept", post(accept_clock))
         .route("/ojs/v1/admin/reset", post(reset))
 }
 
@@ -72,6 +73,13 @@ async fn retry_many(state: State<ApiState>, body: Json) -> Answer {
 async fn bury(state: State<ApiState>, id: Path<String>) -> Result<Response, ApiError> {
     dead_letter::remove(state, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Takes Redis's clock to be right after a jump: firing goes on, and catches up with what has come by that clock.
+async fn accept_clock(State(api): State<ApiState>) -> Answer {
+    let jump_ms = api.store().clock_alarm().await?;
+    let accepted_at = api.store().accept_clock().await?;
+    Ok(Reply::ok(json!({"accepted_at": accepted_at, "jump_ms": jump_ms})))
 }
 
 async fn reset(State(api): State<ApiState>) -> Answer {

@@ -95,7 +95,8 @@ async fn remove(State(api): State<ApiState>, Path(name): Path<String>) -> Answer
     match api.store().remove_entry(&known(&name)?).await? {
         EntryRemoved::Gone => Err(ApiError::no_entry(&name)),
         EntryRemoved::Removed(entry) => {
-            let entry = wire(&entry);
+            let entry =
+                entry.map_or_else(|| Map::from_iter([("name".to_owned(), name.clone().into())]), |entry| wire(&entry));
             Ok(Reply::ok(json!({"deleted": true, "name": name, "cron": entry, "cron_job": entry})))
         }
     }

@@ -33,15 +33,20 @@ pub(super) fn metric_routes() -> Router<ApiState> {
 struct Pulse {
     latency_ms: u64,
     leader: Option<LeaderToken>,
+    /// By how much Redis's clock jumped, while nothing fires because of it.
+    clock_jump_ms: Option<i64>,
 }
 
 async fn health(State(api): State<ApiState>) -> Reply {
     let pulse = pulse(&api).await;
     let status = if pulse.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let alarms: Vec<Value> = pulse.iter().filter_map(|pulse| pulse.clock_jump_ms).map(clock_alarm).collect();
+    let is_well = pulse.is_ok() && alarms.is_empty();
     Reply::new(
         status,
         json!({
-            "status": if pulse.is_ok() { "ok" } else { "degraded" },
+            "status": if is_well { "ok" } else { "degraded" },
+            "alarms": alarms,
             "version": "1.0",
             "uptime_seconds": api.0.started.elapsed().as_secs(),
             "backend": backend(&pulse),
@@ -49,6 +54,14 @@ async fn health(State(api): State<ApiState>) -> Reply {
             "timestamp": api.store().clock().now(),
         }),
     )
+}
+
+fn clock_alarm(jump_ms: i64) -> Value {
+    json!({
+        "code": "clock_jumped",
+        "jump_ms": jump_ms,
+        "message": "Redis's clock has jumped, and nothing fires: set it right, or POST /ojs/v1/admin/clock/accept",
+    })
 }
 
 async fn alive() -> Reply {
@@ -72,7 +85,7 @@ async fn pulse(api: &ApiState) -> Result<Pulse, String> {
     let asked = timeout(api.0.redis_timeout, async {
         api.store().now().await?;
         let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Pulse { latency_ms, leader: api.store().leader().await? })
+        Ok(Pulse { latency_ms, leader: api.store().leader().await?, clock_jump_ms: api.store().clock_alarm().await? })
     });
     match asked.await {
         Ok(pulse) => pulse.map_err(|error: carillon_shared::store::StoreError| error.to_string()),

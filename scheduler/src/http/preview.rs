@@ -65,6 +65,8 @@ fn culprit(request: &PreviewRequest, error: &ScheduleError) -> &'static str {
         ("dialect", PreviewRequest { dialect: request.dialect.clone(), expr: "0 0 0 ? * 1".to_owned(), ..good() }),
         ("dst_fold", PreviewRequest { dst_fold: request.dst_fold.clone(), ..good() }),
         ("fields", PreviewRequest { fields: request.fields, ..good() }),
+        ("starts_at", PreviewRequest { starts_at: request.starts_at.clone(), ..good() }),
+        ("ends_at", PreviewRequest { ends_at: request.ends_at.clone(), ..good() }),
         ("viewer_tz", PreviewRequest { viewer_tz: request.viewer_tz.clone(), ..good() }),
     ];
     let is_wrong =
@@ -95,6 +97,8 @@ mod tests {
             (json!({"expr": "* * * * *", "count": "x"}), "count"),
             (json!({"expr": "* * * * *", "count": 100_000}), "count"),
             (json!({"expr": "* * * * *", "after": "soon"}), "after"),
+            (json!({"expr": "* * * * *", "starts_at": "soon"}), "starts_at"),
+            (json!({"expr": "* * * * *", "ends_at": "never"}), "ends_at"),
             (json!({"expr": "* * * * *", "dialect": "klingon"}), "dialect"),
             (json!({"expr": "* * * * *", "dst_fold": "twice"}), "dst_fold"),
             (json!({"expr": "* * * * *", "fields": 9}), "fields"),

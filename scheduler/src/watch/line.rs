@@ -26,6 +26,9 @@ fn about(event: &Event, data: &Map<String, Value>) -> String {
             let (run, job) = (text("run_count"), text("job_id"));
             format!("{subject} → {job_type} on {queue}, run {run}{kind}{missed}  {job}")
         }
+        "cron.paused" => format!("{subject} by {} until {}: {}", text("by"), text("until"), text("note")),
+        "cron.resumed" => subject.clone(),
+        "cron.unreadable" => format!("{subject}: {}", text("problem")),
         "cron.skipped" => format!("{subject} because of {} at {}", text("reason"), text("scheduled_time")),
         "job.started" => format!("{job_type} (attempt {}) by {}  {subject}", text("attempt"), text("worker_id")),
         "job.completed" => {

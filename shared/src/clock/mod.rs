@@ -5,13 +5,18 @@
 //! `now`, and loops ask a [`Clock`] how long to sleep.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
 mod timestamp;
+mod watch;
 
 pub use timestamp::{Timestamp, TimestampError};
+pub use watch::Jump;
+
+use watch::Watch;
 
 /// A monotonic instant of this process, in milliseconds since boot, counting the time the machine was suspended.
 ///
@@ -48,13 +53,46 @@ pub fn machine_time() -> Timestamp {
 #[derive(Debug, Default)]
 pub struct Clock {
     redis_minus_boot_ms: AtomicI64,
+    watch: Mutex<Watch>,
 }
+
+/// An answer that took longer says too little about when Redis read its clock.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);
 
 impl Clock {
     /// Takes `redis_now`, read by a call that was sent at `sent`, as the new measure.
     pub fn observe(&self, redis_now: Timestamp, sent: BootInstant) {
         let halfway_ms = i64::midpoint(sent.0, BootInstant::now().0);
-        self.redis_minus_boot_ms.store(redis_now.as_ms() - halfway_ms, Ordering::Relaxed);
+        let distance_ms = redis_now.as_ms() - halfway_ms;
+        self.redis_minus_boot_ms.store(distance_ms, Ordering::Relaxed);
+        if sent.elapsed() <= ROUND_TRIP_MAX {
+            self.with_watch(|watch| watch.look(distance_ms, redis_now));
+        }
+    }
+
+    /// The jump by which Redis's clock went away from that of this process, until it comes back or somebody
+    /// [accepts](Self::accept) it.
+    #[must_use]
+    pub fn jump(&self) -> Option<Jump> {
+        self.with_watch(|watch| watch.jump())
+    }
+
+    /// Takes Redis's time to be right as it is now.
+    pub fn accept(&self) {
+        let distance_ms = self.redis_minus_boot_ms.load(Ordering::Relaxed);
+        self.with_watch(|watch| watch.accept(distance_ms));
+    }
+
+    /// Makes this process believe that Redis's clock was `by_ms` behind until now, so that it has jumped since.
+    #[cfg(feature = "testing")]
+    pub fn pretend_jump(&self, by_ms: i64) {
+        let distance_ms = self.redis_minus_boot_ms.load(Ordering::Relaxed);
+        self.with_watch(|watch| watch.accept(distance_ms - by_ms));
+    }
+
+    fn with_watch<T>(&self, look: impl FnOnce(&mut Watch) -> T) -> T {
+        // A panic while it was held would leave whole numbers behind, nothing half done.
+        look(&mut self.watch.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Redis's time as far as this process knows it; meaningless before the first [`Clock::observe`].

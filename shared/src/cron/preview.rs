@@ -3,12 +3,14 @@
 //! A request is plain text throughout, so that every mistake in it is answered with the same kind of error.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
+use super::bounds::Bounds;
 use super::dialect::{FieldCount, UnknownChoice};
 use super::error::{ScheduleError, ScheduleErrorKind as Kind};
 use super::occurrence::Occurrence;
@@ -45,6 +47,12 @@ pub struct PreviewRequest {
     /// The number of fields that is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<u8>,
+    /// The first instant that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<String>,
+    /// The first instant that does not count any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<String>,
     /// The zone of whoever reads the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub viewer_tz: Option<String>,
@@ -57,6 +65,8 @@ pub struct Preview {
     pub schedule: Schedule,
     /// Where to begin.
     pub after: Timestamp,
+    /// Between which instants it fires.
+    pub bounds: Bounds,
     /// How many occurrences to give.
     pub count: usize,
     /// The zone of whoever reads it.
@@ -110,7 +120,13 @@ impl PreviewRequest {
     ///
     /// Says which part of the request is wrong.
     pub fn read(&self, now: Timestamp) -> Result<Preview, ScheduleError> {
-        let after = self.after.as_deref().map_or(Ok(now), read_instant)?;
+        let after = self.after.as_deref().map_or(Ok(now), |text| read_instant("is no instant for `after`", text))?;
+        let bound = |problem, text: Option<&str>| text.map(|text| read_instant(problem, text)).transpose();
+        let bounds = Bounds {
+            starts_at: bound("is no instant for `starts_at`", self.starts_at.as_deref())?,
+            ends_at: bound("is no instant for `ends_at`", self.ends_at.as_deref())?,
+            max_runs: None,
+        };
         let options = ScheduleOptions {
             dialect: choice(self.dialect.as_deref())?,
             zone: self.tz.as_deref().map_or(Ok(Zone::UTC), Zone::from_str)?,
@@ -124,7 +140,8 @@ impl PreviewRequest {
         };
         Ok(Preview {
             schedule: Schedule::parse(&self.expr, &options)?,
-            after,
+            after: bounds.starts_at.map_or(after, |starts_at| after.max(starts_at - Duration::from_millis(1))),
+            bounds,
             count: read_count(self.count)?,
             viewer: self.viewer_tz.as_deref().map(Zone::from_str).transpose()?,
         })
@@ -144,14 +161,15 @@ impl Preview {
     /// The next fires.
     #[must_use]
     pub fn next(&self) -> Vec<Timestamp> {
-        self.schedule.fires_after(self.after).take(self.count).collect()
+        self.schedule.fires_after(self.after).take_while(|at| self.bounds.admit(*at)).take(self.count).collect()
     }
 
     /// The next occurrences, skipped ones among them.
     #[must_use]
     pub fn rows(&self) -> Vec<PreviewRow> {
-        let occurrences = self.schedule.occurrences_after(self.after).take(self.count);
-        occurrences.map(|occurrence| self.row(occurrence)).collect()
+        let occurrences = self.schedule.occurrences_after(self.after);
+        let within = occurrences.take_while(|occurrence| self.bounds.admit(occurrence.at()));
+        within.take(self.count).map(|occurrence| self.row(occurrence)).collect()
     }
 
     fn row(&self, occurrence: Occurrence) -> PreviewRow {
@@ -168,10 +186,10 @@ fn local_text(zone: Zone, at: Timestamp) -> String {
     zone.to_local(at).to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-fn read_instant(text: &str) -> Result<Timestamp, ScheduleError> {
+fn read_instant(problem: &'static str, text: &str) -> Result<Timestamp, ScheduleError> {
     text.parse().map_err(|_| {
         let allowed = "RFC 3339, such as 2026-03-08T02:30:00Z";
-        ScheduleError::new(Kind::Request, "is no instant for `after`").token(text).allowed(allowed)
+        ScheduleError::new(Kind::Request, problem).token(text).allowed(allowed)
     })
 }
 

@@ -27,6 +27,31 @@ impl Definition {
     ///
     /// When a member is missing or wrong; the refusal names it.
     pub fn read(value: &Value) -> Result<(Self, Spelling), Refusal> {
+        let (definition, spelled, expression_field) = Self::members(value)?;
+        definition.schedule(Timestamp::from_ms(0)).map_err(|error| {
+            Refusal::field(expression_field, format!("{expression_field}: {error}")).with_details(json!(error))
+        })?;
+        definition.envelope(Timestamp::from_ms(0), &[])?;
+        if definition.meta.contains_key(RUN_AS) {
+            let message =
+                format!("meta.{RUN_AS} would be mistaken for the identity of the entry: say `{RUN_AS}` beside `type`");
+            return Err(Refusal::field(format!("meta.{RUN_AS}"), message));
+        }
+        Ok((definition, spelled))
+    }
+
+    /// Reads a definition as it is kept. What it says was checked when it was registered; whoever needs its schedule or its
+    /// jobs is told if they cannot be made.
+    ///
+    /// # Errors
+    ///
+    /// When a member is missing or wrong; the refusal names it.
+    pub fn read_kept(value: &Value) -> Result<Self, Refusal> {
+        Self::members(value).map(|(definition, ..)| definition)
+    }
+
+    /// Reads the members, and says which of them is the expression.
+    fn members(value: &Value) -> Result<(Self, Spelling, &'static str), Refusal> {
         let Value::Object(map) = value else {
             let example = r#"{"name":"tick","cron":"* * * * *","type":"echo"}"#;
             return Err(Refusal::field("", format!("a cron entry is a JSON object, such as {example}")));
@@ -60,16 +85,7 @@ impl Definition {
             enabled: enabled(&top)?,
             description: top.text("description")?.map(str::to_owned),
         };
-        definition.schedule(Timestamp::from_ms(0)).map_err(|error| {
-            Refusal::field(expression_field, format!("{expression_field}: {error}")).with_details(json!(error))
-        })?;
-        definition.envelope(Timestamp::from_ms(0), &[])?;
-        if definition.meta.contains_key(RUN_AS) {
-            let message =
-                format!("meta.{RUN_AS} would be mistaken for the identity of the entry: say `{RUN_AS}` beside `type`");
-            return Err(Refusal::field(format!("meta.{RUN_AS}"), message));
-        }
-        Ok((definition, spelled))
+        Ok((definition, spelled, expression_field))
     }
 }
 

@@ -50,8 +50,8 @@ pub enum PutReply {
 /// What became of a removal.
 #[derive(Debug, Clone)]
 pub enum EntryRemoved {
-    /// This is what it was.
-    Removed(Box<StoredEntry>),
+    /// This is what it was; `None` when it could not be read.
+    Removed(Option<Box<StoredEntry>>),
     /// There is no such entry.
     Gone,
 }
@@ -176,7 +176,8 @@ impl Store {
                 self.run(&script::cron_remove, &keys, names, vec![name.as_str().into(), kept_ms.into()]).await?;
             if reply.text(0)? == "ok" {
                 let hash = Hash::new(keys.cron(name), &reply.list(2)?)?;
-                return Ok(EntryRemoved::Removed(Box::new(bare_entry(partition, &hash, reply.time(1)?)?)));
+                let entry = bare_entry(partition, &hash, reply.time(1)?);
+                return Ok(EntryRemoved::Removed(entry.ok().map(Box::new)));
             }
         }
         Ok(EntryRemoved::Gone)

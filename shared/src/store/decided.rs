@@ -47,27 +47,10 @@ impl Store {
                 break;
             }
         }
-        if rows > 0 && self.rows_ever(&key).await? > rows {
+        // Rows are dropped only where there are more than are kept.
+        if rows >= self.kept().ledger_rows {
             decided.forgotten_before = oldest;
         }
         Ok(decided)
-    }
-
-    /// How many rows were ever added to a ledger.
-    async fn rows_ever(&self, key: &str) -> Result<u64, StoreError> {
-        let about = Reply::new("ledger", flat(self.send(redis::cmd("XINFO").arg("STREAM").arg(key)).await?))?;
-        let named = |name: &str| (0..about.len()).step_by(2).find(|&i| about.text(i).is_ok_and(|text| text == name));
-        let added = named("entries-added").map(|i| about.int(i + 1)).transpose()?;
-        Ok(added.map_or(u64::MAX, i64::unsigned_abs))
-    }
-}
-
-/// Names and values by turns, whichever protocol they came by.
-fn flat(value: redis::Value) -> redis::Value {
-    match value {
-        redis::Value::Map(pairs) => {
-            redis::Value::Array(pairs.into_iter().flat_map(|(name, value)| [name, value]).collect())
-        }
-        other => other,
     }
 }

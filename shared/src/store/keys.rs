@@ -165,6 +165,18 @@ impl Keys {
         self.beside("leader", "beat")
     }
 
+    /// What the leader says of a jump of Redis's clock, while it holds back because of it: string, short-lived.
+    #[must_use]
+    pub fn clock_alarm(&self) -> String {
+        self.beside("clock", "alarm")
+    }
+
+    /// When an operator last said that Redis's clock is right: string, short-lived.
+    #[must_use]
+    pub fn clock_accepted(&self) -> String {
+        self.beside("clock", "accepted")
+    }
+
     /// Rung by a leader that steps down, so that a standby need not wait.
     #[must_use]
     pub fn leader_bell(&self) -> String {

@@ -152,6 +152,24 @@ impl Store {
         let reply = self.run(&script::seal, &keys, vec![keys.fence()], args).await?;
         Ok(if reply.text(0)? == "ok" { Sealed::Sealed } else { Sealed::Fenced })
     }
+
+    /// Raises the epoch past what partitions remember, so that the next leadership is later than any that sealed them. A
+    /// Redis that came back with less than it had acknowledged may know a lower one. False when none was higher.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn raise_epoch(&self) -> Result<bool, StoreError> {
+        let mut highest = 0;
+        for partition in self.partitions() {
+            if let Value::BulkString(bytes) = self.send(redis::cmd("GET").arg(self.key(partition).fence())).await? {
+                let token = LeaderToken(String::from_utf8_lossy(&bytes).into_owned());
+                highest = highest.max(token.epoch().parse().unwrap_or(0));
+            }
+        }
+        let reply = self.run_bare(&script::leader_raise, &[self.keys().leader_epoch()], &[highest.into()]).await?;
+        Ok(reply.int(0)? == 1)
+    }
 }
 
 fn seconds(ttl: Duration) -> i64 {

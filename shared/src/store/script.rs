@@ -96,6 +96,7 @@ scripts! {
     leader_acquire: bare,
     leader_renew: bare,
     leader_release: bare,
+    leader_raise: bare,
     worker_note: bare,
     inbox_take: bare,
     inbox_settle: bare,

@@ -109,6 +109,7 @@ metrics! {
     CRON_SKIPPED_TOTAL = counter "cron_skipped_total" [REASON], "Instants of cron entries that did not fire, by reason";
     CRON_UNREADABLE_TOTAL = counter "cron_unreadable_total" [], "Times an entry was set aside because it cannot be read";
     CRON_LATENESS_SECONDS = histogram "cron_lateness_seconds" [], "Time from the due instant to its decision";
+    CLOCK_JUMPED = gauge "clock_jumped" [], "1 while nothing fires because Redis's clock has jumped, else 0";
     CRON_ENTRIES = gauge "cron_entries" [], "Cron entries registered";
     LEADER = gauge "leader" [], "1 while this scheduler leads, else 0";
     LEADERSHIP_CHANGES_TOTAL = counter "leadership_changes_total" [], "Times this scheduler became or ceased to be the leader";

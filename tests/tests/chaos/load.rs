@@ -112,7 +112,10 @@ impl Load {
         };
         let flow = Client::new(self.store.clone()).begin_flow(&request).await.expect("Redis comes back");
         self.flows += 1;
-        self.taken.entry("step").or_default().extend(flow.steps.iter().filter_map(carillon_shared::store::FlowStep::job_id));
+        self.taken
+            .entry("step")
+            .or_default()
+            .extend(flow.steps.iter().filter_map(carillon_shared::store::FlowStep::job_id));
     }
 
     async fn unique(&mut self) {

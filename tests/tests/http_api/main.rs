@@ -9,6 +9,7 @@ mod health;
 mod jobs;
 mod ledger;
 mod lists;
+mod pauses;
 mod preview;
 mod protocol;
 mod slow;

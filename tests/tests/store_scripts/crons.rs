@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use carillon_shared::client::Client;
 use carillon_shared::clock::Timestamp;
+use carillon_shared::cron::{Change, Standing};
 use carillon_shared::name::CronName;
-use carillon_shared::store::{DueEntries, EntryPut, FireItem, LeaderToken, Store, StoredEntry};
+use carillon_shared::store::{DueEntries, EntryPut, FireItem, LeaderToken, Store, StoredEntry, Unreadable};
 use carillon_tests::redis::shared;
 use serde_json::json;
 
@@ -30,16 +31,22 @@ async fn registered(store: &Store) -> StoredEntry {
     store.entry(&name()).await.expect("Redis is there").expect("it is registered")
 }
 
+fn unreadable() -> Unreadable {
+    Unreadable { name: "n".to_owned(), problem: "it is none".to_owned() }
+}
+
 fn putting(store: &Store, entry: &StoredEntry, revision_seen: u64, mark_seen: Option<Timestamp>) -> Call {
     call!(store, entry => store.put_entry(&EntryPut {
         definition: &entry.definition,
         partition: P0,
         revision_seen,
         mark_seen,
-        enabled: false,
-        next_mark: None,
-        anchor: entry.anchor,
-        given_up: 0,
+        change: Change {
+            standing: Standing { enabled: false, mark: None, ..entry.standing() },
+            look_at: None,
+            given_up: None,
+        },
+        told: None,
     }).await)
 }
 
@@ -54,7 +61,7 @@ async fn firing(store: Store, change: fn(&Store, &mut FireItem)) -> Call {
     let token = leading(&store).await;
     let entry = registered(&store).await;
     let now = store.now().await.expect("Redis is there");
-    let mut item = FireItem::due(&entry, &entry.schedule().expect("valid"), now).expect("valid");
+    let mut item = FireItem::due(&entry, &entry.timetable().expect("valid"), now).expect("valid");
     change(&store, &mut item);
     call!(store, token, item => store.fire(P0, &token, &[item]).await)
 }
@@ -82,6 +89,16 @@ pub(crate) fn cases() -> Vec<Case> {
             call!(store => store.remove_entry(&name()).await)
         }),
         case!(cron_remove, "nothing", Nothing, |store| call!(store => store.remove_entry(&name()).await)),
+        case!(cron_aside, "an entry that is due", Once, |store| {
+            let token = leading(&store).await;
+            registered(&store).await;
+            call!(store, token => store.set_aside(P0, &token, &[unreadable()], Duration::from_secs(600)).await)
+        }),
+        case!(cron_aside, "for one who did not seal", Nothing, |store| {
+            let token = lead(&store).await;
+            registered(&store).await;
+            call!(store, token => store.set_aside(P0, &token, &[unreadable()], Duration::from_secs(600)).await)
+        }),
         case!(cron_look, "an entry", Nothing, |store| {
             registered(&store).await;
             call!(store => store.entry(&name()).await)

@@ -56,7 +56,8 @@ pub(crate) fn cases() -> Vec<Case> {
         case!(flow_cancel, "nobody", Nothing, |store| cancelling(&store, nobody(&store))),
         case!(activate, "a step that waits for another", Nothing, |store| {
             let id = begun(&store).await;
-            let step = store.flow(id).await.expect("Redis is there").expect("it was begun").steps[1].job_id().expect("a job");
+            let step =
+                store.flow(id).await.expect("Redis is there").expect("it was begun").steps[1].job_id().expect("a job");
             call!(store, step => store.activate(step).await)
         }),
     ]

@@ -4,10 +4,11 @@
 -- KEYS  crons, cron:<name>, ledger:<name>. ARGV 1 name, 2 ledger kept for (ms).
 -- Reply {"ok", now, {field, value, …}} with what it was | {"gone", now}.
 
-local flat = redis.call('HGETALL', key(CRON, arg(1)))
-if #flat == 0 then return { 'gone', NOW_MS } end
+-- What is no entry can be removed too.
+local flat = redis.pcall('HGETALL', key(CRON, arg(1)))
+if not flat.err and #flat == 0 then return { 'gone', NOW_MS } end
 redis.call('ZCARD', key(CRONS))
 redis.call('DEL', key(CRON, arg(1)))
 redis.call('ZREM', key(CRONS), arg(1))
 redis.call('PEXPIRE', key(LEDGER, arg(1)), arg(2))
-return { 'ok', NOW_MS, flat }
+return { 'ok', NOW_MS, flat.err and {} or flat }
