@@ -14,6 +14,7 @@ mod backfill;
 mod batch;
 mod entries;
 mod flows;
+mod gather;
 mod pauses;
 mod runs;
 mod workers;
@@ -25,6 +26,8 @@ pub use entries::Registered;
 pub use pauses::PauseRequest;
 pub use runs::Asked;
 pub use workers::{WorkerSaid, is_winding_up};
+
+use gather::Gather;
 
 /// Why something that a user asked for was not done.
 #[derive(Debug, thiserror::Error)]
