@@ -12,6 +12,8 @@ local IS_SHARD = string.sub(CHANNEL, 1, #ROOT) == ROOT
 local BELLS_MAX = 64
 local TOKENS = {}
 for i = 1, BELLS_MAX do TOKENS[i] = '1' end
+-- Beyond it Lua cannot tell one place in a queue from the next.
+local SEQ_MAX = 9007199254740991
 -- The worker of a claim that did not say who asked.
 local ANONYMOUS = 'anonymous'
 
@@ -29,6 +31,7 @@ local function text(number)
   return string.format('%d', number)
 end
 local NOW = text(NOW_MS)
+local EVENT_STREAM = key(EVENTS)
 
 -- Days since 1970-01-01 to a civil date (proleptic Gregorian), by eras of 400 years.
 local function rfc3339(ms, always_ms)
@@ -59,14 +62,18 @@ local function event_id(ms, seq)
 end
 
 -- Whether anybody may be listening to the channel: asked once, when there is the first thing to tell. Those who listen to a
--- replica or to another node of a cluster cannot be counted from here.
+-- replica, or to an ordinary channel on another node of a cluster, cannot be counted from here. Where it may not be asked,
+-- somebody may be listening.
 local heard
 local function is_heard()
   if heard == nil then
-    heard = redis.call('PUBSUB', 'NUMSUB', CHANNEL)[2] > 0 or redis.call('PUBSUB', 'NUMPAT') > 0
+    local here = redis.pcall('PUBSUB', IS_SHARD and 'SHARDNUMSUB' or 'NUMSUB', CHANNEL)[2]
+    local by_pattern = not IS_SHARD and redis.pcall('PUBSUB', 'NUMPAT') or 0
+    heard = here ~= 0 or by_pattern ~= 0
     if not heard then
-      local info = redis.call('INFO', 'replication', 'cluster')
-      heard = not (string.find(info, 'connected_slaves:0', 1, true) and string.find(info, 'cluster_enabled:0', 1, true))
+      local info = redis.pcall('INFO', 'replication', 'cluster')
+      heard = type(info) ~= 'string' or not (string.find(info, 'connected_slaves:0', 1, true)
+        and (IS_SHARD or string.find(info, 'cluster_enabled:0', 1, true)))
     end
   end
   return heard
@@ -75,11 +82,11 @@ end
 -- Tells what happened: `data` is the JSON object of the event, built from names and numbers only (they need no escaping)
 -- and from JSON that Rust passed. event.rs renders the same text from the stream.
 local function tell(kind, source, subject, data)
-  local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
+  local id = redis.pcall('XADD', EVENT_STREAM, 'MAXLEN', '~', EVENTS_KEPT, '*', 't', kind, 'o', source, 's', subject, 'd', data)
   if type(id) ~= 'string' or not is_heard() then return end
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   local time = rfc3339(tonumber(ms))
-  redis.pcall('PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
+  redis.pcall(IS_SHARD and 'SPUBLISH' or 'PUBLISH', CHANNEL, '{"specversion":"1.0","id":"' .. event_id(ms, seq) .. '","type":"' .. kind .. '","event":"' .. kind
     .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time .. '","timestamp":"' .. time
     .. '","subject":"' .. subject .. '","data":' .. data .. '}')
 end
@@ -225,6 +232,16 @@ end
 
 local TERMINAL = { completed = true, cancelled = true, discarded = true }
 
+-- A queue counts its jobs; when it cannot any further it takes none.
+local function check_queue(queue)
+  local name = key(QUEUE, queue)
+  if sound[name] then return end
+  if tonumber(redis.call('HGET', name, 'seq') or '0') >= SEQ_MAX then
+    error({ err = 'ERR queue ' .. queue .. ' has given away all of its places' })
+  end
+  sound[name] = true
+end
+
 -- The keys that a transition of this job will touch.
 local function check_indexes(job)
   check('ZCARD', key(READY, job.queue))
@@ -232,7 +249,7 @@ local function check_indexes(job)
   check('ZCARD', key(LEASES))
   check('ZCARD', key(EXPIRES))
   check('ZCARD', key(TIMEOUTS))
-  check('HLEN', key(QUEUE, job.queue))
+  check_queue(job.queue)
   check('LLEN', key(BELL, job.queue))
   if job.dead then check('ZCARD', key(DEAD, job.queue)) end
   if job.limit then check('SCARD', key(RUNNING, job.limit)) end
