@@ -1,4 +1,5 @@
-//! Scripts of leadership, of the inbox, of workers, and of telling: leader_*, seal, inbox_*, worker_note, tell.
+//! Scripts of leadership, of the inbox, of workers, of telling and of rights: leader_*, seal, inbox_*, worker_note, tell,
+//! rights.
 
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ pub(crate) fn cases() -> Vec<Case> {
         case!(worker_note, "what a worker says", Renewed, |store| {
             let info = WorkerInfo::unknown("w".parse().expect("a worker id"), store.clock().now());
             call!(store, info => store.note_worker(&info).await)
+        }),
+        case!(rights, "what this user may do", Nothing, |store| {
+            call!(store => store.findings().await.map(|found| found.len()))
         }),
         case!(inbox_take, "what was pushed", Once, |store| {
             push(&store, 3).await;
