@@ -47,6 +47,7 @@ const CALLS: &[&str] = &[
     "SCARD KEY",
     "SET KEY value",
     "SMEMBERS KEY",
+    "SREM KEY member",
     "TIME",
     "UNWATCH",
     "XADD KEY * field value",
