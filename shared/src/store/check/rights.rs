@@ -48,6 +48,7 @@ const CALLS: &[&str] = &[
     "SET KEY value",
     "SMEMBERS KEY",
     "SREM KEY member",
+    "SSCAN KEY 0",
     "TIME",
     "UNWATCH",
     "XADD KEY * field value",
