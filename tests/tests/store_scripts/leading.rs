@@ -23,6 +23,14 @@ pub(crate) async fn lead(store: &Store) -> LeaderToken {
     }
 }
 
+/// Leaves a partition sealed by a leadership that Redis forgot.
+async fn seal_in_the_future(store: &Store) {
+    let token = lead(store).await;
+    let epoch = token.epoch().parse::<u64>().expect("a number") + 3_600_000_000;
+    let seal = redis::cmd("SET").arg(store.keys().partition(P0).fence()).arg(format!("{epoch}:a:b")).to_owned();
+    seal.exec_async(&mut shared().connection().await).await.expect("Redis is there");
+}
+
 async fn push(store: &Store, items: usize) {
     for n in 0..items {
         let push = redis::cmd("RPUSH").arg(store.keys().inbox()).arg(format!("item {n}")).to_owned();
@@ -49,6 +57,10 @@ pub(crate) fn cases() -> Vec<Case> {
             let token = lead(&store).await;
             store.seal(P0, &token).await.expect("Redis is there");
             call!(store, before => store.seal(P0, &before).await)
+        }),
+        case!(leader_raise, "past what a partition remembers", Once, |store| {
+            seal_in_the_future(&store).await;
+            call!(store => store.raise_epoch().await.map(drop))
         }),
         case!(tell, "an event", Renewed, |store| {
             call!(store => store.tell("worker.started", "workers", "w", &json!({"worker_id": "w"})).await)
