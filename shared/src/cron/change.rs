@@ -87,9 +87,10 @@ pub fn change(
 
 /// The instants of an entry that have come without having been decided on.
 fn given_up(old: &Definition, standing: &Standing, now: Timestamp) -> Result<Option<GivenUp>, ScheduleError> {
+    // An instant that has come is the entry's even while its jitter is not over.
+    let Some(mark) = standing.mark.filter(|mark| *mark <= now) else { return Ok(None) };
     let timetable: Timetable = old.timetable(standing.anchor, &standing.uid)?;
-    let Some(mark) = standing.mark.filter(|mark| timetable.decided_at(*mark) <= now) else { return Ok(None) };
     let was_paused = standing.pause.as_ref().is_some_and(|pause| pause.covers(mark));
-    let instants = timetable.count(mark, timetable.come_by(now)).max(1);
+    let instants = timetable.count(mark, now).max(1);
     Ok(Some(GivenUp { reason: if was_paused { "paused" } else { "changed" }, scheduled: mark, instants }))
 }
