@@ -92,7 +92,11 @@ impl Server {
     /// When it does not answer.
     pub async fn connection(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.url()).expect("our own address is valid");
-        client.get_multiplexed_async_connection().await.expect("the server answers")
+        // A slow machine is no dead server.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(START_TIMEOUT))
+            .set_response_timeout(Some(START_TIMEOUT));
+        client.get_multiplexed_async_connection_with_config(&patient).await.expect("the server answers")
     }
 
     /// Asks it something, words apart.

@@ -39,7 +39,7 @@ async fn a_redis_that_is_killed_and_restarted_has_lost_nothing() {
 
 #[tokio::test]
 async fn a_call_waits_while_redis_loads_its_data() {
-    let slowly = ["--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024"];
+    let slowly = ["--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024"];
     let mut server = Server::start(&[&["--appendonly", "yes", "--aof-use-rdb-preamble", "no"], &slowly[..]].concat());
     let mut options = options(&server.url());
     options.connection.patience = Duration::from_secs(25);
@@ -61,7 +61,8 @@ async fn a_call_waits_while_redis_loads_its_data() {
 
 async fn says_loading(port: u16) -> bool {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}/")).expect("our own address is valid");
-    let Ok(mut connection) = client.get_multiplexed_async_connection().await else { return false };
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
+    let Ok(mut connection) = client.get_multiplexed_async_connection_with_config(&patient).await else { return false };
     let answer = redis::cmd("GET").arg("ballast-1").query_async::<redis::Value>(&mut connection).await;
     answer.is_err_and(|error| error.code() == Some("LOADING"))
 }

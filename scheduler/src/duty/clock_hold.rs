@@ -25,6 +25,7 @@ pub struct ClockHold {
 
 impl ClockHold {
     pub(crate) fn new(store: Store) -> Self {
+        metrics::gauge!(metric::CLOCK_JUMPED).set(0.0);
         Self { store, is_told: AtomicBool::new(false) }
     }
 

@@ -1,4 +1,4 @@
-//! Scripts of what time does: promote, expire, trim, flow_trim.
+//! Scripts of what time does: promote, expire, trim, flow_trim, queue_tidy.
 
 use std::time::Duration;
 
@@ -78,6 +78,15 @@ pub(crate) fn cases() -> Vec<Case> {
             let id = begun(&store).await;
             store.cancel_flow(id, "").await.expect("Redis is there");
             trimming(&store, Ended::Workflow, HOUR, 1)
+        }),
+        case!(queue_tidy, "a queue in which nothing is left", Once, |store| {
+            let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
+            store.cancel(id, "test", "").await.expect("Redis is there");
+            call!(store => store.forget_idle_queues(P0, 0, HOUR).await)
+        }),
+        case!(queue_tidy, "a queue that is in use", Nothing, |store| {
+            enqueue(&store, &json!({"type": "echo", "args": []})).await;
+            call!(store => store.forget_idle_queues(P0, 0, HOUR).await)
         }),
     ]
 }

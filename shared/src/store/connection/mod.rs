@@ -146,22 +146,27 @@ impl Connection {
         Ok(self.topology.masters().await?)
     }
 
-    /// Asks one server, once.
+    /// Asks one server something about itself.
     pub(crate) async fn ask(&self, node: &Node, question: &Cmd) -> Result<Value, StoreError> {
-        Ok(node.carry(&Call::Command(question)).await?)
+        self.repeatedly(&Call::Command(question), Some(node)).await
     }
 
-    /// Asks one server several things, once.
+    /// Asks one server several things.
     pub(crate) async fn ask_all(&self, node: &Node, questions: &Pipeline) -> Result<Value, StoreError> {
-        Ok(node.carry(&Call::Transaction(questions)).await?)
+        self.repeatedly(&Call::Transaction(questions), Some(node)).await
     }
 
     async fn patiently(&self, call: &Call<'_>) -> Result<Value, StoreError> {
+        self.repeatedly(call, None).await
+    }
+
+    /// Repeats a call to this server, or else to wherever its key is at the time.
+    async fn repeatedly(&self, call: &Call<'_>, node: Option<&Node>) -> Result<Value, StoreError> {
         let deadline = Instant::now() + self.patience;
         let mut pause = Duration::from_millis(20);
         loop {
             // Boxed, because everything above would carry its size.
-            let error = match Box::pin(self.once(call)).await {
+            let error = match Box::pin(self.once(call, node)).await {
                 Ok(value) => return Ok(value),
                 Err(error) if error.redirect_node().is_some() && !self.is_cluster() => {
                     return Err(StoreError::NodeOfCluster(error));
@@ -177,7 +182,10 @@ impl Connection {
         }
     }
 
-    async fn once(&self, call: &Call<'_>) -> Result<Value, RedisError> {
+    async fn once(&self, call: &Call<'_>, node: Option<&Node>) -> Result<Value, RedisError> {
+        if let Some(node) = node {
+            return node.carry(call).await;
+        }
         let node = self.topology.node_of(call.key()).await?;
         let reply = node.carry(call).await;
         reply.inspect_err(|error| self.topology.learn(&node, error))
