@@ -140,7 +140,7 @@ impl App {
 /// When Redis cannot be reached, or was set up with another number of partitions.
 pub async fn open(config: &SchedulerConfig) -> Result<Store, StartError> {
     let redis = &config.redis;
-    let kept = Kept { events: config.events_kept, ledger_rows: config.ledger_rows };
+    let kept = Kept { events: config.events_kept, ledger_rows: config.ledger_rows, ledger_age: config.ledger_age };
     let options = StoreOptions { kept: Some(kept), ..StoreOptions::from(redis) };
     Store::open(options).await.map_err(|source| StartError::Store { url: redis.url.to_string(), source })
 }

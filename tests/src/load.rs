@@ -43,7 +43,7 @@ impl Load {
     ///
     /// When Redis is away.
     pub async fn start(mut options: StoreOptions) -> Self {
-        options.kept = Some(Kept { events: 1_000_000, ledger_rows: 10_000 });
+        options.kept = Some(Kept { events: 1_000_000, ledger_rows: 10_000, ..Kept::default() });
         let store = Store::open(options.clone()).await.expect("the test's Redis is there");
         for queue in &QUEUES[..2] {
             let entry = json!({"name": format!("tick-{queue}"), "cron": "* * * * * *", "type": "echo",

@@ -140,6 +140,9 @@ fn mistakes_have_their_codes() {
         (vec!["events", "--since", "whenever"], 64),
         (vec!["events", "--types", "Job"], 64),
         (vec!["cron", "get", "Bad Name"], 64),
+        (vec!["ledger", "x", "--decision", "maybe"], 64),
+        (vec!["ledger", "x", "--from", "yesterday"], 64),
+        (vec!["ledger", "x", "--limit", "0"], 64),
         (vec!["cron", "get", "fine"], 69),
         (vec!["cron", "add", "{"], 65),
         (vec!["cron", "add", r#"{"name":"x"}"#], 65),
@@ -195,12 +198,52 @@ async fn entries_are_managed_from_the_terminal() {
     assert_eq!((&job["args"], &job["queue"]), (&json!(["by hand"]), &json!("q")));
     assert!(done(run(&name, &["jobs", "cancel", id]).await).contains("which was available"));
     assert_eq!(run(&name, &["jobs", "cancel", id]).await.status.code(), Some(1));
-    let ledger = done(run(&name, &["cron", "ledger", "nightly"]).await);
+    let ledger = done(run(&name, &["ledger", "nightly"]).await);
     assert!(ledger.contains(id) && ledger.contains("manual") && ledger.contains("cancelled"), "{ledger}");
+    assert_eq!(done(run(&name, &["cron", "ledger", "nightly"]).await), ledger);
 
     assert_eq!(done(run(&name, &["cron", "remove", "nightly"]).await), "removed nightly\n");
     assert_eq!(run(&name, &["cron", "remove", "nightly"]).await.status.code(), Some(1));
     assert_eq!(run(&name, &["cron", "get", "nightly"]).await.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_ledger_is_filtered_and_printed_for_programs() {
+    let name = namespace().to_string();
+    done(
+        run(&name, &["cron", "add", r#"{"name":"n","cron":"0 0 1 1 *","type":"echo","overlap_policy":"allow"}"#]).await,
+    );
+    for _ in 0..3 {
+        done(run(&name, &["cron", "run", "n"]).await);
+    }
+    let lines = done(run(&name, &["ledger", "n", "--format", "jsonl", "--limit", "2", "--order", "asc"]).await);
+    let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0]["decided_at"].as_str() <= rows[1]["decided_at"].as_str());
+    assert_eq!((&rows[0]["state"], &rows[0]["kind"]), (&json!("available"), &json!("manual")));
+    let none = done(run(&name, &["ledger", "n", "--decision", "skipped", "--format", "json"]).await);
+    assert_eq!(serde_json::from_str::<Value>(&none).expect("JSON"), json!([]));
+    assert_eq!(run(&name, &["ledger", "never"]).await.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_ledger_is_followed_from_decision_to_end() {
+    let name = namespace().to_string();
+    done(run(&name, &["cron", "add", r#"{"name":"n","cron":"0 0 1 1 *","type":"echo"}"#]).await);
+    let first = id_of(&done(run(&name, &["cron", "run", "n"]).await));
+    let follow = Process::start(&command(&name, &["ledger", "n", "--follow", "--format", "jsonl"]));
+    assert!(follow.printed(&first).await.contains(r#""state":"available""#));
+    done(run(&name, &["jobs", "cancel", &first, "--reason", "enough"]).await);
+    let line = follow.printed("enough").await;
+    assert!(line.contains(&first) && line.contains(r#""state":"cancelled""#), "{line}");
+    let second = id_of(&done(run(&name, &["cron", "run", "n"]).await));
+    follow.printed(&second).await;
+    assert_eq!(follow.output().lines().count(), 3, "each row once, and once more at its end");
+}
+
+/// The job in `NAME runs as job ID, which …`.
+fn id_of(ran: &str) -> String {
+    ran.split_whitespace().find_map(|word| word.strip_suffix(',')).expect("an id").to_owned()
 }
 
 #[tokio::test]

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use carillon_shared::clock::Timestamp;
 use carillon_shared::config::{Program, arguments};
+use carillon_shared::cron::{DecisionWord, KindWord, LedgerOrder, ReasonWord};
+use carillon_shared::job::JobState;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use super::calendar_args::{NextArgs, ScheduleArgs};
+use super::calendar_args::{Listing, NextArgs, ScheduleArgs};
 
 /// Fires cron entries, takes jobs in, and shows everything over HTTP.
 #[derive(Debug, Parser)]
@@ -28,6 +31,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CronCommand,
     },
+    /// Show the decisions on an entry, the newest first, and how its runs ended
+    Ledger(LedgerArgs),
     /// Enqueue, show and cancel jobs
     Jobs {
         #[command(subcommand)]
@@ -182,16 +187,43 @@ pub(crate) enum CronCommand {
         args: Option<String>,
     },
     /// Show the decisions on an entry, the newest first, and how its runs ended
-    Ledger {
-        /// Its name
-        name: String,
-        /// How many at most
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
-        /// How to print them
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-    },
+    Ledger(LedgerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerArgs {
+    /// The name of the entry, which may have been removed
+    pub(crate) name: String,
+    /// Only instants from this one on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// Only instants before this one (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+    /// Only what was fired, or skipped
+    #[arg(long, value_name = "fired|skipped")]
+    pub(crate) decision: Option<DecisionWord>,
+    /// Only what was skipped for this reason, such as overlap_skip
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reason: Option<ReasonWord>,
+    /// Only this kind: scheduled, catch_up, manual or backfill
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<KindWord>,
+    /// Only runs in this state, such as completed or active
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<JobState>,
+    /// The newest first (desc) or the oldest (asc)
+    #[arg(long, value_name = "asc|desc", default_value_t = LedgerOrder::NewestFirst)]
+    pub(crate) order: LedgerOrder,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Listing::Table)]
+    pub(crate) format: Listing,
+    /// Go on: print each row when it is decided, and once more when its run has ended
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -267,7 +299,7 @@ pub(crate) fn command() -> clap::Command {
     for name in ["serve", "dev", "config"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Scheduler));
     }
-    for name in ["events", "cron", "jobs", "workers", "inbox", "check"] {
+    for name in ["events", "cron", "ledger", "jobs", "workers", "inbox", "check"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Client));
     }
     command

@@ -47,13 +47,11 @@ pub(super) fn run(matches: &ArgMatches, command: CronCommand) -> Result<(), Fail
             let args = args.as_deref().map(arguments).transpose()?;
             on_one(matches, &name, async |client, name| run_now(&client, name, args).await)
         }
-        CronCommand::Ledger { name, limit, format } => {
-            on_one(matches, &name, async |client, name| ledger::show(&client, name, limit.into(), format).await)
-        }
+        CronCommand::Ledger(args) => ledger::run(matches, &args),
     }
 }
 
-fn on_one<F>(matches: &ArgMatches, name: &str, command: F) -> Result<(), Failure>
+pub(super) fn on_one<F>(matches: &ArgMatches, name: &str, command: F) -> Result<(), Failure>
 where
     F: AsyncFnOnce(Client, &CronName) -> Result<(), Failure>,
 {

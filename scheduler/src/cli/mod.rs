@@ -77,6 +77,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Command::Dev(args) => crate::dev::run(own, args.data),
         Command::Events(args) => events::follow(own, &args),
         Command::Cron { command } => cron::run(own, command),
+        Command::Ledger(args) => ledger::run(own, &args),
         Command::Jobs { command } => jobs::run(own, command),
         Command::Workers { command } => workers::run(own, command),
         Command::Inbox { command } => inbox::run(own, &command),

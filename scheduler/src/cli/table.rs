@@ -20,6 +20,12 @@ pub(super) fn print(out: &mut impl Write, headings: &[&str], rows: Vec<Vec<Strin
     Ok(())
 }
 
+/// Prints a row that comes by itself, under headings that stand far above.
+pub(super) fn print_row(out: &mut impl Write, cells: Vec<String>) -> io::Result<()> {
+    let cells: Vec<String> = cells.into_iter().map(printable).collect();
+    writeln!(out, "{}", cells.join("  ").trim_end())
+}
+
 /// Prints JSON for people.
 pub(super) fn print_json(out: &mut impl Write, value: &Value) -> io::Result<()> {
     writeln!(out, "{value:#}")

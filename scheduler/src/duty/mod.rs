@@ -10,6 +10,7 @@
 //! | silence | jobs of workers that were not heard of for half a minute → as reclaim | they wait for their leases |
 //! | trim | forgets what ended long ago | memory grows |
 //! | tidy | forgets queues that are not used | memory grows |
+//! | ledger | cuts ledgers by number and age | fires cut by number; what is too old is not shown |
 //! | measure | gauges | they stand still |
 //! | intake | takes jobs from the inbox | every scheduler does |
 
@@ -30,6 +31,7 @@ mod clock_hold;
 mod expire;
 mod fire;
 mod intake;
+mod ledger;
 mod measure;
 mod overtime;
 mod promote;
@@ -41,6 +43,7 @@ mod trim;
 
 use expire::Expire;
 use fire::Fire;
+use ledger::Ledgers;
 use measure::Measure;
 use overtime::Overtime;
 use promote::Promote;
@@ -88,6 +91,7 @@ pub fn start(
         duties.spawn(repeat(Overtime::new(store.clone(), partition), ended.clone()));
         duties.spawn(repeat(Tidy::new(store.clone(), partition, settings.queues_idle_for), ended.clone()));
         duties.spawn(repeat(Trim::new(store.clone(), partition, settings.retention.clone()), ended.clone()));
+        duties.spawn(repeat(Ledgers::new(store.clone(), partition), ended.clone()));
     }
     duties.spawn(repeat(Silence::new(store.clone()), ended.clone()));
     duties.spawn(repeat(Measure::new(store.clone()), ended.clone()));

@@ -7,7 +7,6 @@ use carillon_shared::store::{JobCursor, JobFilter};
 use serde_json::{Value, json};
 
 use super::ApiState;
-use super::error::ApiError;
 use super::query::Params;
 use super::reply::{Answer, Reply};
 
@@ -20,13 +19,10 @@ pub(super) fn routes() -> Router<ApiState> {
 
 /// `?queue=&state=&type=&limit=&cursor=`
 pub(super) async fn list(State(api): State<ApiState>, params: Params) -> Answer {
-    let filter = JobFilter {
-        queue: parsed(&params, "queue")?,
-        state: parsed(&params, "state")?,
-        job_type: parsed(&params, "type")?,
-    };
+    let filter =
+        JobFilter { queue: params.parsed("queue")?, state: params.parsed("state")?, job_type: params.parsed("type")? };
     let limit = params.limit_up_to(JOBS_DEFAULT, JOBS_MAX)?;
-    let cursor: Option<JobCursor> = parsed(&params, "cursor")?;
+    let cursor: Option<JobCursor> = params.parsed("cursor")?;
     let page = api.store().list_jobs(&filter, cursor, limit).await?;
     let jobs: Vec<Value> = page.jobs.iter().map(|job| job.to_json().into()).collect();
     let next = page.next.map(|cursor| cursor.to_string());
@@ -36,9 +32,4 @@ pub(super) async fn list(State(api): State<ApiState>, params: Params) -> Answer 
         "jobs": jobs,
         "pagination": {"limit": limit, "has_more": next.is_some(), "next_cursor": next},
     })))
-}
-
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(params: &Params, name: &str) -> Result<Option<T>, ApiError> {
-    let read = |text: &str| text.parse().map_err(|error: T::Err| ApiError::invalid(name, format!("{name}: {error}")));
-    params.text(name).map(read).transpose()
 }

@@ -88,7 +88,6 @@ mod unsupported;
 mod workers;
 
 pub(crate) use backfill::backfilled_to_json;
-pub(crate) use ledger::row_to_json;
 pub use limits::Limits;
 pub(crate) use serve::serve_among;
 pub use serve::{serve, serve_with};

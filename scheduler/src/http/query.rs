@@ -1,6 +1,8 @@
 //! Parameters behind the `?`, each refusal naming its parameter.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -41,6 +43,13 @@ impl Params {
             let bounds = if *to == usize::MAX { format!("of at least {from}") } else { format!("from {from} to {to}") };
             ApiError::invalid(name, format!("{name} must be a whole number {bounds}"))
         })
+    }
+
+    /// The parameter, read as what it names.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, ApiError> {
+        let read =
+            |text: &str| text.parse().map_err(|error: T::Err| ApiError::invalid(name, format!("{name}: {error}")));
+        self.text(name).map(read).transpose()
     }
 
     /// How many items are asked for.

@@ -14,6 +14,8 @@ use super::setting;
 use super::telemetry::TelemetryConfig;
 use super::value::{Parsed, boolean, duration, host, integer, port_or_off, whole_seconds};
 
+const LEDGER_AGE_MIN: Duration = Duration::from_secs(60);
+const LEDGER_AGE_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 const KEY_LENGTH_MIN: usize = 8;
 const KEY_LENGTH_ADVISED: usize = 16;
 
@@ -80,6 +82,8 @@ pub struct SchedulerConfig {
     pub events_kept: u64,
     /// Ledger rows kept for each cron entry.
     pub ledger_rows: u64,
+    /// How long those rows are kept.
+    pub ledger_age: Duration,
     /// How long a stop waits for what is under way.
     pub shutdown_grace: Duration,
 }
@@ -132,7 +136,8 @@ impl SchedulerConfig {
                 .required(&setting::LEADER_TTL, whole_seconds(Duration::from_secs(3)..=Duration::from_secs(60))),
             retention: RetentionConfig::take(layers),
             events_kept: layers.required(&setting::EVENTS_KEPT, integer(100..=10_000_000)),
-            ledger_rows: layers.required(&setting::LEDGER_ROWS, integer(10..=1_000_000)),
+            ledger_rows: layers.required(&setting::LEDGER_ROWS, integer(10..=100_000)),
+            ledger_age: layers.required(&setting::LEDGER_AGE, duration(LEDGER_AGE_MIN..=LEDGER_AGE_MAX)),
             shutdown_grace: layers
                 .required(&setting::SHUTDOWN_GRACE, duration(Duration::ZERO..=Duration::from_secs(600))),
         }

@@ -172,7 +172,9 @@ settings! {
     EVENTS_KEPT = Setting::scheduler("events-kept", "CARILLON_EVENTS_KEPT", "20000",
         "Events kept at most on each partition's stream");
     LEDGER_ROWS = Setting::scheduler("ledger-rows", "CARILLON_LEDGER_ROWS", "1000",
-        "Rows of the ledger kept at most for each cron entry");
+        "Decisions kept at most in the ledger of each cron entry, 10 to 100000");
+    LEDGER_AGE = Setting::scheduler("ledger-age", "CARILLON_LEDGER_AGE", "90d",
+        "How long a decision and the end of its run are kept in the ledger, 1m to 10 years");
     SHUTDOWN_GRACE = Setting::scheduler("shutdown-grace", "CARILLON_SHUTDOWN_GRACE", "10s",
         "How long a stop waits for open HTTP requests and running duties");
 

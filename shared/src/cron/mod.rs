@@ -70,6 +70,8 @@ mod expression;
 mod field;
 mod interval;
 mod jitter;
+mod ledger;
+mod ledger_query;
 mod mark;
 mod masks;
 mod name_hint;
@@ -105,6 +107,12 @@ pub use definition::Definition;
 pub use dialect::{Dialect, DstFold, FieldCount, UnknownChoice};
 pub use error::{ScheduleError, ScheduleErrorKind};
 pub use field::Field;
+pub use ledger::{EntryChange, LedgerDecision, LedgerNote, LedgerRow, LiveRun, RunEnd};
+pub(crate) use ledger_query::position;
+pub use ledger_query::{
+    DecisionWord, KindWord, LedgerCursor, LedgerFilter, LedgerOrder, LedgerQuery, LedgerQueryError, ReasonWord,
+    comes_before,
+};
 pub use mark::{is_skip_mark, next_mark};
 pub use occurrence::Occurrence;
 pub use options::ScheduleOptions;

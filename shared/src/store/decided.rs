@@ -47,9 +47,9 @@ impl Store {
                 break;
             }
         }
-        // Rows are dropped only where there are more than are kept.
-        if rows >= self.kept().ledger_rows {
-            decided.forgotten_before = oldest;
+        // Rows are dropped where there are more than are kept, and when they are too old.
+        if rows >= self.kept().ledger_rows || self.was_cut(&key).await? {
+            decided.forgotten_before = oldest.or(Some(self.clock().now()));
         }
         Ok(decided)
     }

@@ -8,10 +8,10 @@ use redis::Value;
 use redis::aio::MultiplexedConnection;
 use tokio::time::{Instant, sleep};
 
-use super::ledger::comes_before;
 use super::record::Hash;
 use super::{Keys, PartitionKeys, Reply, Store, StoreError};
 use crate::clock::Timestamp;
+use crate::cron::comes_before;
 use crate::event::{Event, event_id};
 
 /// A place in the events of a deployment: one stream position per partition.

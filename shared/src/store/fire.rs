@@ -161,7 +161,7 @@ impl Store {
             live.join(" ").into(),
             item.scheduled.as_ms().into(),
             i64::try_from(item.instants).unwrap_or(i64::MAX).into(),
-            i64::try_from(self.kept().ledger_rows).unwrap_or(i64::MAX).into(),
+            self.ledger_items_max().into(),
             item.told.as_str().into(),
             item.kind.as_str().into(),
             item.because.as_str().into(),

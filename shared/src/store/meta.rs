@@ -1,5 +1,7 @@
 //! What holds for a whole namespace: its partitions, fixed when it is first used, and how much of the past is kept.
 
+use std::time::Duration;
+
 use redis::Value;
 
 use super::{Kept, Store, StoreError};
@@ -7,6 +9,7 @@ use super::{Kept, Store, StoreError};
 const PARTITIONS: &str = "partitions";
 const EVENTS_KEPT: &str = "events_kept";
 const LEDGER_ROWS: &str = "ledger_rows";
+const LEDGER_AGE_MS: &str = "ledger_age_ms";
 
 impl Store {
     /// Writes the number of partitions if nobody has, and refuses to work with another number than was written.
@@ -26,6 +29,7 @@ impl Store {
         if let Some(kept) = self.0.options.kept {
             let mut put = redis::cmd("HSET");
             put.arg(self.keys().meta()).arg(EVENTS_KEPT).arg(kept.events).arg(LEDGER_ROWS).arg(kept.ledger_rows);
+            put.arg(LEDGER_AGE_MS).arg(u64::try_from(kept.ledger_age.as_millis()).unwrap_or(u64::MAX));
             self.send(&put).await?;
             return Ok(kept);
         }
@@ -33,6 +37,7 @@ impl Store {
         Ok(Kept {
             events: self.meta_number(EVENTS_KEPT).await?.unwrap_or(default.events),
             ledger_rows: self.meta_number(LEDGER_ROWS).await?.unwrap_or(default.ledger_rows),
+            ledger_age: self.meta_number(LEDGER_AGE_MS).await?.map_or(default.ledger_age, Duration::from_millis),
         })
     }
 

@@ -7,6 +7,7 @@
 //! A refused transition is an answer of the call. [`StoreError`] is for what the caller cannot know.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use redis::Value;
 
@@ -37,6 +38,8 @@ mod keys;
 mod leadership;
 mod leases;
 mod ledger;
+mod ledger_stream;
+mod ledger_tail;
 mod life;
 mod limits;
 mod meta;
@@ -52,6 +55,7 @@ mod shelf;
 mod silence;
 mod workers;
 
+pub use crate::cron::{LedgerDecision, LedgerRow, LiveRun, RunEnd};
 pub use attempts::{AttemptEnd, Claim, Claimed, EndReply, Ending};
 pub use bell::Bell;
 pub use check::{Finding, Grade, acl_rules};
@@ -71,7 +75,8 @@ pub use jobs::{CancelReply, ChangeReply, EnqueueReply, NewJob, TakenIn};
 pub use keys::{Keys, PartitionKeys};
 pub use leadership::{Acquired, LeaderSeen, LeaderToken, Sealed};
 pub use leases::{Held, LeaseState, Nudges};
-pub use ledger::{LedgerDecision, LedgerRow, RunEnd};
+pub use ledger::{Ledger, LedgerPage};
+pub use ledger_tail::LedgerNews;
 pub use life::{Overdue, Promoted, Reclaim, ReclaimReply, Reclaimed};
 pub use limits::KeyUse;
 pub use orders::WorkerOrder;
@@ -109,11 +114,13 @@ pub struct Kept {
     pub events: u64,
     /// Rows of each entry's ledger.
     pub ledger_rows: u64,
+    /// How long those rows are kept.
+    pub ledger_age: Duration,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { events: 20_000, ledger_rows: 1000 }
+        Self { events: 20_000, ledger_rows: 1000, ledger_age: Duration::from_secs(90 * 86_400) }
     }
 }
 

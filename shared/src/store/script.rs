@@ -92,6 +92,8 @@ scripts! {
     cron_remove: partition(),
     fire: partition(ENTRY),
     seal: partition(),
+    runs_look: partition(),
+    ledger_trim: partition(),
     tell: partition(),
     leader_acquire: bare,
     leader_renew: bare,

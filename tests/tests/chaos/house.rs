@@ -33,7 +33,7 @@ impl House {
         let proxy = Proxy::before(&server).await;
         let mut options = options(&server.url());
         options.connection.patience = Duration::from_secs(60);
-        options.kept = Some(Kept { events: EVENTS_KEPT, ledger_rows: LEDGER_ROWS_KEPT });
+        options.kept = Some(Kept { events: EVENTS_KEPT, ledger_rows: LEDGER_ROWS_KEPT, ..Kept::default() });
         let store = Store::open(options).await.expect("Redis is there");
         let (schedulers, workers, done) = (Vec::new(), Vec::new(), BTreeMap::new());
         let mut house = Self { server, proxy, store, schedulers, workers, random, done };

@@ -1,4 +1,4 @@
-//! Scripts of cron entries: cron_put, cron_remove, cron_look, cron_due, fire.
+//! Scripts of cron entries: cron_put, cron_remove, cron_look, cron_due, fire, runs_look, ledger_trim.
 
 use std::time::Duration;
 
@@ -108,6 +108,23 @@ pub(crate) fn cases() -> Vec<Case> {
             registered(&store).await;
             call!(store, token => due(store.due_entries(P0, &token, 9).await))
         }),
+        case!(runs_look, "a run that has not ended", Nothing, |store| {
+            run(&store).await;
+            call!(store => store.ledger(&name(), None, 9).await)
+        }),
+        case!(ledger_trim, "a ledger with an old row", Once, |store| {
+            registered(&store).await;
+            // From the first second of 1970.
+            let mut old = redis::cmd("XADD");
+            old.arg(store.keys().partition(P0).ledger(&name())).arg("1-0").arg("x").arg("enabled");
+            old.exec_async(&mut shared().connection().await).await.expect("Redis is there");
+            run(&store).await;
+            call!(store => store.trim_ledgers(P0, 0).await)
+        }),
+        case!(ledger_trim, "nothing too old", Nothing, |store| {
+            run(&store).await;
+            call!(store => store.trim_ledgers(P0, 0).await)
+        }),
         case!(cron_due, "for one who did not seal", Nothing, |store| {
             let token = lead(&store).await;
             registered(&store).await;
@@ -116,6 +133,11 @@ pub(crate) fn cases() -> Vec<Case> {
     ];
     cases.extend(fires());
     cases
+}
+
+async fn run(store: &Store) {
+    registered(store).await;
+    Client::new(store.clone()).run_now(&name(), None).await.expect("it runs");
 }
 
 fn due<E>(found: Result<DueEntries, E>) -> Result<usize, E> {

@@ -22,11 +22,21 @@ if rev ~= tonumber(arg(2)) then
   return { 'stale', NOW_MS }
 end
 if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
+-- A ledger keeps what befell its entry; one that has no rows needs no notes.
+local has_ledger = redis.call('XLEN', key(LEDGER, name)) > 0
+local function note(change)
+  if has_ledger then redis.pcall('XADD', key(LEDGER, name), '*', 'x', change) end
+end
 if rev == 0 then
   -- Revisions of an entry do not start where those of one before it did: a decision on that one is refused.
   rev = NOW_MS
   redis.call('HSET', key(CRON, name), 'uid', arg(6), 'created', NOW_MS, 'runs', '0')
   redis.call('PERSIST', key(LEDGER, name))
+  note('registered')
+elseif seen[4] ~= arg(4) then
+  note(arg(4) == '1' and 'enabled' or 'disabled')
+elseif seen[2] ~= arg(3) then
+  note('changed')
 end
 redis.call('HSET', key(CRON, name), 'rev', rev + 1, 'def', arg(3), 'enabled', arg(4), 'next', arg(5), 'anchor', arg(7),
   'updated', NOW_MS)

@@ -6,7 +6,7 @@
 -- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership); then per item:
 --       1 name, 2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, "" for none),
 --       5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live
---       runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 rows kept, 12 extra members
+--       runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 items of the ledger kept, 12 extra members
 --       of the event (JSON, may be empty), 13 kind (scheduled | catch_up | manual | backfill), 14 what the row keeps beside
 --       the reason (may be empty), 15 job id, 16 envelope, 17 number of field pairs, the pairs.
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
