@@ -143,6 +143,8 @@ fn mistakes_have_their_codes() {
         (vec!["ledger", "x", "--decision", "maybe"], 64),
         (vec!["ledger", "x", "--from", "yesterday"], 64),
         (vec!["ledger", "x", "--limit", "0"], 64),
+        (vec!["why", "Bad Name"], 64),
+        (vec!["why", "x"], 69),
         (vec!["cron", "get", "fine"], 69),
         (vec!["cron", "add", "{"], 65),
         (vec!["cron", "add", r#"{"name":"x"}"#], 65),
@@ -244,6 +246,24 @@ async fn a_ledger_is_followed_from_decision_to_end() {
 /// The job in `NAME runs as job ID, which …`.
 fn id_of(ran: &str) -> String {
     ran.split_whitespace().find_map(|word| word.strip_suffix(',')).expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn why_is_answered_in_sentences_with_the_evidence_below() {
+    let name = namespace().to_string();
+    let entry = r#"{"name":"n","cron":"0 9 * * *","timezone":"Europe/Berlin","type":"echo"}"#;
+    done(run(&name, &["cron", "add", entry]).await);
+    let text = done(run(&name, &["why", "n"]).await);
+    assert!(text.contains("09:00:00 Europe/Berlin comes in"), "{text}");
+    assert!(text.contains("no scheduler leads") && text.contains("no worker was heard of"), "{text}");
+    assert!(text.contains("EVIDENCE") && text.contains("will_run"), "{text}");
+    let json = done(run(&name, &["why", "n", "2050-01-05", "09:01", "--format", "json"]).await);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["verdict"], &json["at"]), (&json!("not_scheduled"), &json!("2050-01-05T08:01:00Z")));
+    let wrong = run(&name, &["why", "n", "soon"]).await;
+    assert_eq!(wrong.status.code(), Some(65));
+    assert!(reason(&wrong).contains("expected RFC 3339"), "{}", reason(&wrong));
+    assert_eq!(run(&name, &["why", "never"]).await.status.code(), Some(1));
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     },
     /// Show the decisions on an entry, the newest first, and how its runs ended
     Ledger(LedgerArgs),
+    /// Say in a sentence why an entry ran, did not run or will run at a time, with the evidence
+    Why(WhyArgs),
     /// Enqueue, show and cancel jobs
     Jobs {
         #[command(subcommand)]
@@ -226,6 +228,18 @@ pub(crate) struct LedgerArgs {
     pub(crate) follow: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The name of the entry, which may have been removed
+    pub(crate) name: String,
+    /// RFC 3339, a local time of the entry's zone such as 09:00 or "2026-11-21 09:00", last, or next [default: last]
+    #[arg(value_name = "TIME", num_args = 0..=2)]
+    pub(crate) time: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
     /// Show a job as JSON
@@ -299,7 +313,7 @@ pub(crate) fn command() -> clap::Command {
     for name in ["serve", "dev", "config"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Scheduler));
     }
-    for name in ["events", "cron", "ledger", "jobs", "workers", "inbox", "check"] {
+    for name in ["events", "cron", "ledger", "why", "jobs", "workers", "inbox", "check"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Client));
     }
     command

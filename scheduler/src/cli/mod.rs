@@ -30,6 +30,7 @@ mod redis;
 mod serve;
 mod signals;
 mod table;
+mod why;
 mod workers;
 
 pub(crate) use carillon_shared::telemetry::chain;
@@ -78,6 +79,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Command::Events(args) => events::follow(own, &args),
         Command::Cron { command } => cron::run(own, command),
         Command::Ledger(args) => ledger::run(own, &args),
+        Command::Why(args) => why::run(own, &args),
         Command::Jobs { command } => jobs::run(own, command),
         Command::Workers { command } => workers::run(own, command),
         Command::Inbox { command } => inbox::run(own, &command),

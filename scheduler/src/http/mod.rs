@@ -14,6 +14,8 @@
 //! | `POST /ojs/v1/cron/{name}/pause`, `…/resume` | begins and ends a pause of an entry |
 //! | `POST /ojs/v1/cron/{name}/backfill` | runs an entry for the instants of a past window, or says what that would do |
 //! | `GET /ojs/v1/cron/{name}/ledger`, `…/history` | every decision on an entry, and how its runs ended |
+//! | `GET /ojs/v1/cron/{name}/why` | why it ran at a time, did not run, or will (not) run |
+//! | `GET /ojs/v1/leader` | who leads, and who led before |
 //! | `POST /ojs/v1/jobs` | takes a job in |
 //! | `GET /ojs/v1/jobs` | lists jobs by queue, state and type |
 //! | `POST /ojs/v1/jobs/batch` | takes many jobs in, all or none |
@@ -85,6 +87,7 @@ mod reply;
 mod serve;
 mod stream;
 mod unsupported;
+mod why;
 mod workers;
 
 pub(crate) use backfill::backfilled_to_json;
@@ -168,6 +171,7 @@ impl ApiState {
 pub fn router(api: ApiState) -> Router {
     let guarded = Router::new()
         .merge(cron::routes())
+        .merge(why::routes())
         .merge(jobs::routes())
         .merge(listing::routes())
         .merge(batch::routes())

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
-use carillon_shared::client::{WorkerSaid, is_winding_up};
+use carillon_shared::client::WorkerSaid;
 use carillon_shared::job::{Fields, Refusal};
 use carillon_shared::name::WorkerId;
 use carillon_shared::store::WorkerOrder;
@@ -34,7 +34,7 @@ pub(super) fn routes() -> Router<ApiState> {
 pub(super) async fn list(State(api): State<ApiState>) -> Answer {
     let workers = api.store().workers().await?;
     let total = workers.len();
-    let running = workers.iter().filter(|worker| worker.order.is_none() && !is_winding_up(&worker.info.state)).count();
+    let running = workers.iter().filter(|worker| worker.order.is_none() && !worker.info.is_winding_up()).count();
     Ok(Reply::ok(json!({
         "count": total,
         "workers": workers,

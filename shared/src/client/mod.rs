@@ -17,6 +17,7 @@ mod flows;
 mod gather;
 mod pauses;
 mod runs;
+mod why;
 mod workers;
 
 pub use attempts::{Action, Beat, Fetch, Nack, Presented};
@@ -25,7 +26,7 @@ pub use batch::BatchError;
 pub use entries::Registered;
 pub use pauses::PauseRequest;
 pub use runs::Asked;
-pub use workers::{WorkerSaid, is_winding_up};
+pub use workers::WorkerSaid;
 
 use gather::Gather;
 

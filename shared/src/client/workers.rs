@@ -78,7 +78,7 @@ impl Client {
     /// When Redis cannot be reached.
     pub async fn holds_back(&self, worker: &WorkerId) -> Result<bool, ClientError> {
         let (order, info) = tokio::try_join!(self.store.order_of(worker), self.store.worker(worker))?;
-        Ok(order.is_some() || info.is_some_and(|info| is_winding_up(&info.state)))
+        Ok(order.is_some() || info.is_some_and(|info| info.is_winding_up()))
     }
 }
 
@@ -101,12 +101,6 @@ impl WorkerSaid {
     }
 }
 
-/// Whether a worker says of itself, in one of the words for it, that it takes no more jobs.
-#[must_use]
-pub fn is_winding_up(state: &str) -> bool {
-    ["quiet", "drain", "draining", "terminate", "terminating", "shutting_down", "stopping"].contains(&state)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,8 +108,12 @@ mod tests {
 
     #[test]
     fn a_worker_that_winds_up_says_so_in_several_words() {
-        assert!(["quiet", "drain", "draining", "shutting_down", "terminate"].into_iter().all(is_winding_up));
-        assert!(!["running", "active", "", "idle"].into_iter().any(is_winding_up));
+        let winds_up = |state: &str| {
+            let unknown = WorkerInfo::unknown("w".parse().expect("an id"), Timestamp::from_ms(0));
+            WorkerInfo { state: state.to_owned(), ..unknown }.is_winding_up()
+        };
+        assert!(["quiet", "drain", "draining", "shutting_down", "terminate"].into_iter().all(winds_up));
+        assert!(!["running", "active", "", "idle"].into_iter().any(winds_up));
     }
 
     #[test]

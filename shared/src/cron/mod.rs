@@ -93,6 +93,7 @@ mod timetable;
 mod transitions;
 mod walk;
 mod warning;
+pub mod why;
 mod words;
 mod zone;
 mod zone_hint;

@@ -1,10 +1,13 @@
 //! Cron entries as they stand in Redis.
 
+use serde_json::Value;
+
 use super::record::Hash;
 use super::{PartitionKeys, Reply, StoreError};
 use crate::clock::Timestamp;
 use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Standing, Timetable};
 use crate::id::{JobId, Partition};
+use crate::name::QueueName;
 
 /// An entry as it was read: what was registered, and what became of it since.
 #[derive(Debug, Clone)]
@@ -88,6 +91,13 @@ impl StoredEntry {
     #[must_use]
     pub fn pause_now(&self) -> Option<&Pause> {
         self.pause.as_ref().filter(|pause| pause.lasts(self.read_at))
+    }
+
+    /// The queue of its runs.
+    #[must_use]
+    pub fn queue(&self) -> QueueName {
+        let queue = self.definition.options.get("queue").and_then(Value::as_str);
+        queue.and_then(|queue| queue.parse().ok()).unwrap_or_default()
     }
 
     /// What the wire shows beside the definition.

@@ -177,6 +177,12 @@ impl Keys {
         self.beside("clock", "accepted")
     }
 
+    /// The latest leaderships, the newest first: a list of `<since> <last beat> <until or -> <token>`, times in milliseconds.
+    #[must_use]
+    pub fn leader_terms(&self) -> String {
+        self.beside("leader", "terms")
+    }
+
     /// Rung by a leader that steps down, so that a standby need not wait.
     #[must_use]
     pub fn leader_bell(&self) -> String {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::{Store, StoreError, script};
-use crate::clock::BootInstant;
+use super::{Reply, Store, StoreError, script};
+use crate::clock::{BootInstant, Timestamp};
+use crate::cron::why::{Leadership, Leaderships};
 use crate::id::{Partition, nonce};
 
 /// One leadership: `<epoch>:<nonce>:<instance>`. No two are alike.
@@ -87,12 +88,14 @@ impl Store {
         ttl: Duration,
         dead: Option<&LeaderSeen>,
     ) -> Result<Acquired, StoreError> {
-        let keys = [self.keys().leader(), self.keys().leader_epoch(), self.keys().leader_beat()];
+        let names = self.keys();
+        let keys = [names.leader(), names.leader_epoch(), names.leader_beat(), names.leader_terms()];
         let args = [
             format!("{}{}:{instance}", nonce(), nonce()).into(),
             seconds(ttl).into(),
             dead.map(|seen| seen.token.as_str()).unwrap_or_default().into(),
             dead.map(|seen| seen.beat.as_str()).unwrap_or_default().into(),
+            TERMS_KEPT.into(),
         ];
         let sent = BootInstant::now();
         let reply = self.run_bare(&script::leader_acquire, &keys, &args).await?;
@@ -111,7 +114,7 @@ impl Store {
     ///
     /// When Redis cannot be reached: it may or may not be renewed.
     pub async fn renew_leadership(&self, token: &LeaderToken, ttl: Duration) -> Result<bool, StoreError> {
-        let keys = [self.keys().leader(), self.keys().leader_beat()];
+        let keys = [self.keys().leader(), self.keys().leader_beat(), self.keys().leader_terms()];
         let sent = BootInstant::now();
         let reply = self.run_bare(&script::leader_renew, &keys, &[token.as_str().into(), seconds(ttl).into()]).await?;
         self.heard(&reply, 1, sent)?;
@@ -124,7 +127,7 @@ impl Store {
     ///
     /// When Redis cannot be reached.
     pub async fn release_leadership(&self, token: &LeaderToken) -> Result<bool, StoreError> {
-        let keys = [self.keys().leader(), self.keys().leader_bell()];
+        let keys = [self.keys().leader(), self.keys().leader_bell(), self.keys().leader_terms()];
         let reply = self.run_bare(&script::leader_release, &keys, &[token.as_str().into()]).await?;
         Ok(reply.int(0)? == 1)
     }
@@ -139,6 +142,22 @@ impl Store {
             Value::BulkString(bytes) => Ok(Some(LeaderToken(String::from_utf8_lossy(&bytes).into_owned()))),
             _ => Ok(None),
         }
+    }
+
+    /// Says who leads, and who led before. A hint for people; nothing is decided by it.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn leaderships(&self) -> Result<Leaderships, StoreError> {
+        let leader = self.leader().await?;
+        let key = self.keys().leader_terms();
+        let terms = Reply::new("terms", self.send(redis::cmd("LRANGE").arg(&key).arg(0).arg(-1)).await?)?.texts(0)?;
+        let read = |text: &String| {
+            let term = leadership(text).ok_or_else(|| StoreError::corrupt(&key, text.as_str()))?;
+            Ok(Leadership { leads: leader.as_ref().is_some_and(|leader| leader.as_str() == term.0), ..term.1 })
+        };
+        Ok(Leaderships(terms.iter().map(read).collect::<Result<_, StoreError>>()?))
     }
 
     /// Gives a partition to a leadership: from here on no other fires there.
@@ -170,6 +189,19 @@ impl Store {
         let reply = self.run_bare(&script::leader_raise, &[self.keys().leader_epoch()], &[highest.into()]).await?;
         Ok(reply.int(0)? == 1)
     }
+}
+
+/// So many leaderships are remembered.
+const TERMS_KEPT: i64 = 64;
+
+/// Reads `<since> <last beat> <until or -> <token>`.
+fn leadership(text: &str) -> Option<(&str, Leadership)> {
+    let mut parts = text.splitn(4, ' ');
+    let mut time = || parts.next().map(|text| text.parse().ok().map(Timestamp::from_ms));
+    let (since, seen_at, until) = (time()??, time()??, time()?);
+    let token = parts.next()?;
+    let instance = LeaderToken(token.to_owned()).instance().to_owned();
+    Some((token, Leadership { instance, since, seen_at, until, leads: false }))
 }
 
 fn seconds(ttl: Duration) -> i64 {

@@ -28,6 +28,7 @@ mod due_entries;
 mod entries;
 mod error;
 mod events;
+mod evidence;
 mod fire;
 mod fire_item;
 mod flows;

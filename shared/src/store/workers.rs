@@ -63,6 +63,13 @@ impl WorkerInfo {
             last_heartbeat_at: now,
         }
     }
+
+    /// Whether it says that it takes no more jobs.
+    #[must_use]
+    pub fn is_winding_up(&self) -> bool {
+        let words = ["quiet", "drain", "draining", "terminate", "terminating", "shutting_down", "stopping"];
+        words.contains(&self.state.as_str())
+    }
 }
 
 /// A worker that was silent for so long is not listed.

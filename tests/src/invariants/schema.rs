@@ -47,6 +47,7 @@ pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Ve
         keys.leader_epoch(),
         keys.leader_beat(),
         keys.leader_bell(),
+        keys.leader_terms(),
         keys.clock_alarm(),
         keys.clock_accepted(),
         keys.inbox(),

@@ -21,6 +21,8 @@ async fn with_a_key_every_route_but_health_needs_it() {
         ("POST", "/ojs/v1/cron/x/pause"),
         ("POST", "/ojs/v1/cron/x/resume"),
         ("GET", "/ojs/v1/cron/x/ledger"),
+        ("GET", "/ojs/v1/cron/x/why"),
+        ("GET", "/ojs/v1/leader"),
         ("GET", "/ojs/v1/cron/x/history"),
         ("POST", "/ojs/v1/jobs"),
         ("GET", "/ojs/v1/jobs/x"),

@@ -14,3 +14,4 @@ mod preview;
 mod protocol;
 mod slow;
 mod stream;
+mod why;

@@ -35,6 +35,7 @@ const CALLS: &[&str] = &[
     "LPUSH KEY value",
     "LRANGE KEY 0 1",
     "LREM KEY 1 value",
+    "LSET KEY 0 value",
     "LTRIM KEY 0 1",
     "MGET KEY KEY",
     "MULTI",
