@@ -174,7 +174,7 @@ pub(crate) mod tests {
         context_of(claimed(json))
     }
 
-    fn context_of(claimed: carillon_shared::store::Claimed) -> (Context, Stop) {
+    pub(crate) fn context_of(claimed: carillon_shared::store::Claimed) -> (Context, Stop) {
         let stop = Stop::default();
         let envelope = Envelope::read(&Value::Object(claimed.job.envelope.clone()), claimed.job.record.created_at);
         let worker = "test-worker".parse().expect("a worker id");

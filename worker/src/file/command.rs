@@ -22,6 +22,9 @@ use crate::handler::{Handler, Returned};
 use crate::handler_error::HandlerError;
 use crate::stop::StopReason;
 
+/// Tells the command whom it runs as, if its job says so.
+const RUN_AS: &str = "CARILLON_RUN_AS";
+
 /// A command, as the file describes it.
 #[derive(Debug)]
 pub(super) struct CommandLine {
@@ -86,6 +89,11 @@ impl CommandLine {
         command.env("CARILLON_JOB_TYPE", context.job_type().as_str());
         command.env("CARILLON_ATTEMPT", context.attempt().to_string());
         command.envs(self.env.iter().map(|(name, value)| (name, value.expose())));
+        // Last, and taken away where the job has none: no run passes for another's, nor for that of whoever runs the worker.
+        command.env_remove(RUN_AS);
+        if let Some(identity) = context.run_as() {
+            command.env(RUN_AS, identity);
+        }
     }
 }
 
@@ -142,7 +150,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::context::tests::context;
+    use crate::context::tests::{context, context_of};
+    use crate::sample::claimed;
 
     fn shell(script: &str) -> CommandLine {
         let words = ["sh", "-c", script].map(str::to_owned).into();
@@ -168,6 +177,23 @@ mod tests {
         );
         assert_eq!(run("true").await, Ok(Value::Null));
         assert_eq!(run("echo plain text").await, Ok(json!("plain text")));
+    }
+
+    #[tokio::test]
+    async fn a_command_is_told_whom_it_runs_as_and_the_next_one_is_not() {
+        let mut line = shell(r#"printf '"%s"' "${CARILLON_RUN_AS-nobody}""#);
+        line.env.insert(RUN_AS.to_owned(), Secret::new("the handlers file"));
+        let handler = line.into_handler();
+        for (meta, cron, told) in [
+            (json!({"run_as": "alice"}), Some("nightly"), "alice"),
+            (json!({}), Some("nightly"), "nobody"),
+            (json!({"run_as": "bob"}), Some("nightly"), "bob"),
+            (json!({"run_as": "forged"}), None, "nobody"),
+        ] {
+            let mut claimed = claimed(&json!({"type": "a.b", "args": [], "meta": meta}));
+            claimed.job.record.cron = cron.map(|name| name.parse().expect("a name"));
+            assert_eq!(handler.start(context_of(claimed).0).await, Ok(json!(told)), "{meta}");
+        }
     }
 
     #[tokio::test]
