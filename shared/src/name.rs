@@ -92,6 +92,12 @@ name! {
 }
 
 name! {
+    /// Whoever declares schedules in files: one directory, whichever scheduler reads it. `default` unless configured.
+    OwnerName, "owner", "1 to 64 of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit",
+    |text| bounded(text, 64) && starts_lower_or_digit(text) && text.bytes().all(|b| lower_or_digit(b) || b"._-".contains(&b))
+}
+
+name! {
     /// A job type: what a handler is registered for, such as `report.generate`.
     JobType, "job type",
     "1 to 255 characters: words of a-z, 0-9, `_` and `-` that start with a letter, joined by `.` (such as report.generate)",

@@ -95,6 +95,15 @@ impl Snapshot {
         }
     }
 
+    /// The members of a set, sorted; none if it is absent.
+    #[must_use]
+    pub fn members(&self, key: &str) -> Vec<String> {
+        match self.0.get(key) {
+            Some(Held::Set(members)) => members.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The items of a list; none if it is absent.
     #[must_use]
     pub fn list(&self, key: &str) -> Vec<String> {

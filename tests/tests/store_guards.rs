@@ -199,6 +199,7 @@ async fn an_entry_is_changed_only_from_what_was_read() {
             look_at: None,
             given_up: None,
         },
+        source: None,
         told: None,
     };
     for stale in [put(0, None), put(7, entry.next_mark), put(entry.revision, None)] {

@@ -5,7 +5,7 @@ use std::io::{Write as _, stdout};
 use carillon_shared::client::{Client, PauseRequest, Registered};
 use carillon_shared::cron::{Definition, EntryStatus, Warning, to_wire};
 use carillon_shared::name::{CronName, NameError};
-use carillon_shared::store::{EntryRemoved, StoredEntry};
+use carillon_shared::store::StoredEntry;
 use clap::ArgMatches;
 use serde_json::{Map, Value};
 
@@ -85,7 +85,7 @@ async fn list(client: &Client, enabled: Option<bool>, format: Format) -> Result<
             print_json(&mut stdout(), &shown.into())?;
         }
         Format::Table => {
-            let headings = ["NAME", "SCHEDULE", "ZONE", "TYPE", "QUEUE", "OVERLAP", "STATE", "NEXT", "RUNS"];
+            let headings = ["NAME", "SCHEDULE", "ZONE", "TYPE", "QUEUE", "OVERLAP", "STATE", "NEXT", "FROM", "RUNS"];
             print(&mut stdout(), &headings, chosen.map(row).collect())?;
         }
     }
@@ -106,6 +106,7 @@ fn row(entry: &StoredEntry) -> Vec<String> {
         definition.overlap_policy.as_str().to_owned(),
         state(&status).to_owned(),
         next,
+        entry.source.as_ref().map_or_else(|| "client".to_owned(), |source| source.file.clone()),
         entry.run_count.to_string(),
     ]
 }
@@ -177,10 +178,8 @@ fn tell(warnings: &[Warning]) -> Result<(), Failure> {
 }
 
 async fn remove(client: &Client, name: &CronName) -> Result<(), Failure> {
-    match client.store().remove_entry(name).await? {
-        EntryRemoved::Removed(_) => Ok(writeln!(stdout(), "removed {name}")?),
-        EntryRemoved::Gone => Err(missing(name)),
-    }
+    client.remove(name).await?;
+    Ok(writeln!(stdout(), "removed {name}")?)
 }
 
 async fn switch(client: &Client, name: &CronName, enabled: bool) -> Result<(), Failure> {

@@ -12,6 +12,8 @@ use crate::watch::FilterError;
 
 /// What is asked for does not exist or does not hold.
 pub(crate) const NO: u8 = 1;
+/// There is something to do that was only asked about.
+pub(crate) const CHANGES: u8 = 2;
 /// The command line is wrong.
 pub(crate) const USAGE: u8 = 64;
 /// What was given as data is wrong.
@@ -81,7 +83,9 @@ impl From<ClientError> for Failure {
             | ClientError::NoJob(_)
             | ClientError::Conflict { .. }
             | ClientError::Superseded(_)
-            | ClientError::NoEntry(_) => Self::new(NO, error.to_string()),
+            | ClientError::NoEntry(_)
+            | ClientError::Declared { .. }
+            | ClientError::Taken(_) => Self::new(NO, error.to_string()),
             ClientError::Contended(_) => Self::new(UNAVAILABLE, error.to_string()),
             ClientError::Store(error) => error.into(),
         }

@@ -3,7 +3,7 @@
 use carillon_shared::client::{ClientError, Registered};
 use carillon_shared::clock::Timestamp;
 use carillon_shared::name::CronName;
-use carillon_shared::store::{EntryRemoved, StoredEntry};
+use carillon_shared::store::StoredEntry;
 use serde_json::{Map, Value};
 
 use super::error::RpcError;
@@ -29,9 +29,9 @@ pub(super) async fn unregister(
     // A name that no entry can have is one that none has.
     let none = || RpcError::not_found(RESOURCE, &request.name);
     let name: CronName = request.name.parse().map_err(|_| none())?;
-    match api.store().remove_entry(&name).await? {
-        EntryRemoved::Gone => Err(none()),
-        EntryRemoved::Removed(_) => Ok(proto::UnregisterCronResponse {}),
+    match api.client().remove(&name).await {
+        Err(ClientError::NoEntry(_)) => Err(none()),
+        removed => Ok(removed.map(|_| proto::UnregisterCronResponse {})?),
     }
 }
 

@@ -37,6 +37,11 @@ impl From<ClientError> for RpcError {
                 .told("expected_state", expected),
             ClientError::Superseded(id) => Self::conflict(message).told("job_id", id.to_string()),
             ClientError::NoEntry(name) => Self::not_found("cron entry", name.as_str()),
+            ClientError::Declared { name, by } => Self::conflict(message)
+                .told("cron_name", name.as_str())
+                .told("owner", by.owner.as_str())
+                .told("file", by.file),
+            ClientError::Taken(name) => Self::conflict(message).told("cron_name", name.as_str()),
             ClientError::Contended(_) => Self::unavailable(message),
             ClientError::Store(error) => error.into(),
         }

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use carillon_shared::client::{ClientError, PauseRequest, Registered};
 use carillon_shared::cron::{Spelling, to_wire};
 use carillon_shared::name::CronName;
-use carillon_shared::store::{EntryRemoved, StoredEntry};
+use carillon_shared::store::StoredEntry;
 use serde_json::{Map, Value, json};
 
 use super::ApiState;
@@ -92,14 +92,9 @@ async fn patch(api: &ApiState, name: &str, changes: &Map<String, Value>) -> Answ
 }
 
 async fn remove(State(api): State<ApiState>, Path(name): Path<String>) -> Answer {
-    match api.store().remove_entry(&known(&name)?).await? {
-        EntryRemoved::Gone => Err(ApiError::no_entry(&name)),
-        EntryRemoved::Removed(entry) => {
-            let entry =
-                entry.map_or_else(|| Map::from_iter([("name".to_owned(), name.clone().into())]), |entry| wire(&entry));
-            Ok(Reply::ok(json!({"deleted": true, "name": name, "cron": entry, "cron_job": entry})))
-        }
-    }
+    let entry = api.client().remove(&known(&name)?).await?;
+    let entry = entry.map_or_else(|| Map::from_iter([("name".to_owned(), name.clone().into())]), |entry| wire(&entry));
+    Ok(Reply::ok(json!({"deleted": true, "name": name, "cron": entry, "cron_job": entry})))
 }
 
 /// Runs an entry now, whatever its schedule says.

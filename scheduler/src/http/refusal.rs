@@ -49,6 +49,16 @@ impl From<ClientError> for ApiError {
             }
             ClientError::Superseded(id) => Self::conflict(id, message),
             ClientError::NoEntry(name) => Self::no_entry(name.as_str()),
+            ClientError::Declared { name, by } => {
+                Self::new(StatusCode::CONFLICT, "conflict", "conflict_error", message)
+                    .detail("cron_name", name.as_str())
+                    .detail("owner", by.owner.as_str())
+                    .detail("file", by.file.as_str())
+                    .hint("change the file; a scheduler applies it")
+            }
+            ClientError::Taken(name) => Self::new(StatusCode::CONFLICT, "conflict", "conflict_error", message)
+                .detail("cron_name", name.as_str())
+                .hint("remove the entry, or take another name"),
             ClientError::Contended(_) => Self::unavailable(message),
             ClientError::Store(error) => error.into(),
         }

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use super::declared::Author;
 use super::{Client, ClientError};
 use crate::clock::Timestamp;
 use crate::cron::{Change, Definition, Pause, Spelling, Warning, change};
-use crate::id::{Partition, nonce};
+use crate::id::nonce;
 use crate::job::Refusal;
 use crate::name::CronName;
-use crate::store::{EntryPut, PutReply, StoreError, StoredEntry, Told};
+use crate::store::{EntryPut, PutReply, StoreError, StoredEntry};
 
 /// What became of a registration.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Client {
     /// When the registration is wrong, or Redis cannot be reached or takes no more.
     pub async fn register(&self, request: &Value) -> Result<Registered, ClientError> {
         let (definition, spelling) = Definition::read(request)?;
-        self.put(&definition, spelling).await
+        self.put(&definition, spelling, Author::Client).await
     }
 
     /// Changes some members of a cron entry, `enabled` among them. What the wire shows and nobody may change is ignored.
@@ -58,10 +59,17 @@ impl Client {
             request.insert(key.clone(), value.clone());
         }
         let (definition, spelling) = Definition::read(&Value::Object(request))?;
-        self.put(&definition, spelling).await
+        let mut changed = changes.keys().filter(|key| CHANGEABLE.contains(&key.as_str()));
+        let only_switches = changed.all(|key| SWITCHES.contains(&key.as_str()));
+        self.put(&definition, spelling, if only_switches { Author::Operator } else { Author::Client }).await
     }
 
-    async fn put(&self, definition: &Definition, spelling: Spelling) -> Result<Registered, ClientError> {
+    pub(super) async fn put(
+        &self,
+        definition: &Definition,
+        spelling: Spelling,
+        author: Author<'_>,
+    ) -> Result<Registered, ClientError> {
         let queue = definition.envelope(Timestamp::from_ms(0), &[])?.queue;
         let partition = self.store.keys().partition_of(&queue);
         for _ in 0..TRIES_MAX {
@@ -73,10 +81,19 @@ impl Client {
                 return Err(Refusal::field("options.queue", message).into());
             }
             let pause = existing.as_ref().and_then(|entry| entry.pause.clone());
-            let change = planned(existing.as_ref(), definition, pause, now)?;
-            let Some(entry) = self.change_entry(existing.as_ref(), definition, partition, change, None).await? else {
-                continue;
+            let source = author.source(&definition.name, existing.as_ref())?;
+            let definition = author.wish(definition, existing.as_ref());
+            let change = planned(existing.as_ref(), &definition, pause, now)?;
+            let put = EntryPut {
+                definition: &definition,
+                partition,
+                revision_seen: existing.as_ref().map_or(0, |entry| entry.revision),
+                mark_seen: existing.as_ref().and_then(|entry| entry.next_mark),
+                change,
+                source: source.as_ref(),
+                told: None,
             };
+            let Some(entry) = self.put_and_look(&put).await? else { continue };
             let warnings = entry.schedule()?.warnings(now);
             return Ok(Registered { entry, created: existing.is_none(), warnings, spelling });
         }
@@ -84,25 +101,10 @@ impl Client {
     }
 
     /// Makes a change and reads what came of it; `None` when the entry was changed by others meanwhile.
-    pub(super) async fn change_entry(
-        &self,
-        existing: Option<&StoredEntry>,
-        definition: &Definition,
-        partition: Partition,
-        change: Change,
-        told: Option<Told>,
-    ) -> Result<Option<StoredEntry>, ClientError> {
-        let put = EntryPut {
-            definition,
-            partition,
-            revision_seen: existing.map_or(0, |entry| entry.revision),
-            mark_seen: existing.and_then(|entry| entry.next_mark),
-            change,
-            told,
-        };
-        match self.store.put_entry(&put).await? {
+    pub(super) async fn put_and_look(&self, put: &EntryPut<'_>) -> Result<Option<StoredEntry>, ClientError> {
+        match self.store.put_entry(put).await? {
             PutReply::Stale => Ok(None),
-            PutReply::Put => Ok(self.store.entry(&definition.name).await?),
+            PutReply::Put => Ok(self.store.entry(&put.definition.name).await?),
         }
     }
 }
@@ -135,6 +137,9 @@ const CHANGEABLE: &[&str] = &[
     "status",
 ];
 
+/// What an operator may change of an entry that a file declares, unless the file says it.
+const SWITCHES: &[&str] = &["enabled", "paused", "status"];
+
 /// What the wire shows beside: a client that sends back what it was shown means no change by these.
 const SHOWN: &[&str] = &[
     "name",
@@ -146,6 +151,7 @@ const SHOWN: &[&str] = &[
     "updated_at",
     "active_job_ids",
     "waiting_runs",
+    "source",
     "pause",
     "warnings",
     "cron_job",

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::cron::Source;
 use crate::id::JobId;
 use crate::job::{Envelope, Job, JobState, Record, Refusal};
 use crate::name::CronName;
@@ -12,6 +13,7 @@ use crate::store::{EnqueueReply, Store, StoreError};
 mod attempts;
 mod backfill;
 mod batch;
+mod declared;
 mod entries;
 mod flows;
 mod gather;
@@ -61,6 +63,17 @@ pub enum ClientError {
     /// There is no cron entry of this name.
     #[error("there is no cron entry named `{0}`")]
     NoEntry(CronName),
+    /// A file declares the cron entry, and only that file changes it.
+    #[error("the cron entry `{name}` is declared in the file {} (owner {}): it is changed there", by.file, by.owner)]
+    Declared {
+        /// Which entry.
+        name: CronName,
+        /// By which file.
+        by: Source,
+    },
+    /// A file declares a cron entry of a name that is taken.
+    #[error("there is a cron entry `{0}` that no file declares: remove it, or take another name")]
+    Taken(CronName),
     /// Others keep changing what is to be changed.
     #[error("the cron entry `{0}` keeps being changed by others: try again")]
     Contended(CronName),

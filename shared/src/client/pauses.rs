@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::cron::{Pause, read_span};
 use crate::job::{Fields, Refusal};
 use crate::name::CronName;
-use crate::store::{StoredEntry, Told};
+use crate::store::{EntryPut, StoredEntry, Told};
 
 /// A pause that somebody asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,9 +104,16 @@ impl Client {
             let now = entry.read_at;
             let Some((pause, told)) = decide(&entry, now)? else { return Ok(entry) };
             let change = planned(Some(&entry), &entry.definition, Some(pause), now)?;
-            let told = Some(told);
-            let changed = self.change_entry(Some(&entry), &entry.definition, entry.partition, change, told).await?;
-            if let Some(changed) = changed {
+            let put = EntryPut {
+                definition: &entry.definition,
+                partition: entry.partition,
+                revision_seen: entry.revision,
+                mark_seen: entry.next_mark,
+                change,
+                source: entry.source.as_ref(),
+                told: Some(told),
+            };
+            if let Some(changed) = self.put_and_look(&put).await? {
                 return Ok(changed);
             }
         }

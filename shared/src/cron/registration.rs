@@ -11,6 +11,33 @@ use super::{DstFold, FieldCount, Zone, span};
 use crate::clock::Timestamp;
 use crate::job::{Fields, Refusal};
 
+/// What an entry can say of itself: the members that [`Definition::read`] reads. Old spellings of OJS are not among them.
+pub const MEMBERS: &[&str] = &[
+    "name",
+    "cron",
+    "expression",
+    "schedule",
+    "timezone",
+    "dialect",
+    "fields",
+    "dst_fold",
+    "type",
+    "args",
+    "meta",
+    "options",
+    "job_template",
+    "overlap_policy",
+    "misfire",
+    "deadline",
+    "jitter",
+    "starts_at",
+    "ends_at",
+    "max_runs",
+    "run_as",
+    "enabled",
+    "description",
+];
+
 /// The spelling of a registration, which decides the shape of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
 use super::pause::Pause;
+use super::source::Source;
 use crate::clock::Timestamp;
 use crate::id::JobId;
 
@@ -32,6 +33,8 @@ pub struct EntryStatus {
     pub scheduled_runs: u64,
     /// Whether its bounds are behind it.
     pub has_ended: bool,
+    /// The file that declares it, if one does.
+    pub source: Option<Source>,
 }
 
 impl EntryStatus {
@@ -71,5 +74,7 @@ pub fn to_wire(definition: &Definition, status: &EntryStatus) -> Map<String, Val
     put("updated_at", at(Some(status.updated_at)));
     put("active_job_ids", status.live.iter().map(ToString::to_string).collect::<Vec<_>>().into());
     put("waiting_runs", status.waiting.into());
+    let source = |source: &Source| json!({"owner": source.owner, "file": source.file});
+    put("source", status.source.as_ref().map_or(Value::Null, source));
     map
 }

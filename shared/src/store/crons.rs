@@ -8,7 +8,7 @@ use super::entries::{bare_entry, entry};
 use super::record::Hash;
 use super::{Reply, Store, StoreError, StoredEntry, script};
 use crate::clock::Timestamp;
-use crate::cron::{Change, Definition};
+use crate::cron::{Change, Definition, Source};
 use crate::id::Partition;
 use crate::name::CronName;
 
@@ -25,6 +25,8 @@ pub struct EntryPut<'a> {
     pub mark_seen: Option<Timestamp>,
     /// What it makes of the entry.
     pub change: Change,
+    /// The file that declares it, if one does.
+    pub source: Option<&'a Source>,
     /// What is told of it.
     pub told: Option<Told>,
 }
@@ -54,6 +56,8 @@ pub enum EntryRemoved {
     Removed(Option<Box<StoredEntry>>),
     /// There is no such entry.
     Gone,
+    /// It was changed since it was read: read it again.
+    Stale,
 }
 
 /// For so long the ledger of a removed entry can still be read.
@@ -68,12 +72,13 @@ impl Store {
     pub async fn put_entry(&self, put: &EntryPut<'_>) -> Result<PutReply, StoreError> {
         let keys = self.key(put.partition);
         let name = &put.definition.name;
-        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name)];
+        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name), keys.declared()];
         let mark = |mark: Option<Timestamp>| mark.map(|at| at.as_ms().to_string()).unwrap_or_default();
         let standing = &put.change.standing;
         let pause = standing.pause.as_ref().map(|pause| json!(pause).to_string()).unwrap_or_default();
         let (reason, instants) = put.change.given_up.map_or(("", 0), |given_up| (given_up.reason, given_up.instants));
         let scheduled = put.change.given_up.map(|given_up| given_up.scheduled);
+        let source = put.source.map(|source| json!(source).to_string()).unwrap_or_default();
         let (kind, data) = put.told.as_ref().map_or(("", ""), |told| (told.kind, told.data.as_str()));
         let args = vec![
             name.as_str().into(),
@@ -91,6 +96,7 @@ impl Store {
             i64::try_from(instants).unwrap_or(i64::MAX).into(),
             kind.into(),
             data.into(),
+            source.into(),
         ];
         let reply = self.run(&script::cron_put, &keys, names, args).await?;
         Ok(if reply.text(0)? == "ok" { PutReply::Put } else { PutReply::Stale })
@@ -131,6 +137,36 @@ impl Store {
         Ok(found)
     }
 
+    /// Looks at the entries of these names, as far as there are any, by name.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn entries_named(&self, names: &[CronName]) -> Result<Vec<StoredEntry>, StoreError> {
+        let mut found = Vec::new();
+        for partition in self.partitions() {
+            for some in names.chunks(100) {
+                found.extend(self.entries_in(partition, some).await?);
+            }
+        }
+        found.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
+        Ok(found)
+    }
+
+    /// The names of the entries that files declare, whoever owns them.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn declared_names(&self) -> Result<Vec<CronName>, StoreError> {
+        let mut found = Vec::new();
+        for partition in self.partitions() {
+            let names = self.send(redis::cmd("SMEMBERS").arg(self.key(partition).declared())).await?;
+            found.extend(Reply::new("declared", names)?.texts(0)?.iter().filter_map(|name| name.parse().ok()));
+        }
+        Ok(found)
+    }
+
     /// How many entries there are.
     ///
     /// # Errors
@@ -162,24 +198,50 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes an entry. Its runs are not touched.
+    /// Removes an entry, whatever it is by now. Its runs are not touched.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
     pub async fn remove_entry(&self, name: &CronName) -> Result<EntryRemoved, StoreError> {
         for partition in self.partitions() {
-            let keys = self.key(partition);
-            let kept_ms = i64::try_from(LEDGER_KEPT_AFTER.as_millis()).unwrap_or(i64::MAX);
-            let names = vec![keys.crons(), keys.cron(name), keys.ledger(name)];
-            let reply =
-                self.run(&script::cron_remove, &keys, names, vec![name.as_str().into(), kept_ms.into()]).await?;
-            if reply.text(0)? == "ok" {
-                let hash = Hash::new(keys.cron(name), &reply.list(2)?)?;
-                let entry = bare_entry(partition, &hash, reply.time(1)?);
-                return Ok(EntryRemoved::Removed(entry.ok().map(Box::new)));
+            match self.remove_from(partition, name, None).await? {
+                EntryRemoved::Gone => {}
+                removed => return Ok(removed),
             }
         }
         Ok(EntryRemoved::Gone)
+    }
+
+    /// Removes an entry if it is still as it was read. Its runs are not touched.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn remove_entry_seen(&self, entry: &StoredEntry) -> Result<EntryRemoved, StoreError> {
+        self.remove_from(entry.partition, &entry.definition.name, Some(entry.revision)).await
+    }
+
+    async fn remove_from(
+        &self,
+        partition: Partition,
+        name: &CronName,
+        revision_seen: Option<u64>,
+    ) -> Result<EntryRemoved, StoreError> {
+        let keys = self.key(partition);
+        let kept_ms = i64::try_from(LEDGER_KEPT_AFTER.as_millis()).unwrap_or(i64::MAX);
+        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name), keys.declared()];
+        let revision = revision_seen.map(|revision| revision.to_string()).unwrap_or_default();
+        let args = vec![name.as_str().into(), kept_ms.into(), revision.into()];
+        let reply = self.run(&script::cron_remove, &keys, names, args).await?;
+        match reply.text(0)?.as_str() {
+            "ok" => {
+                let hash = Hash::new(keys.cron(name), &reply.list(2)?)?;
+                let entry = bare_entry(partition, &hash, reply.time(1)?);
+                Ok(EntryRemoved::Removed(entry.ok().map(Box::new)))
+            }
+            "stale" => Ok(EntryRemoved::Stale),
+            _ => Ok(EntryRemoved::Gone),
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::record::Hash;
 use super::{PartitionKeys, Reply, StoreError};
 use crate::clock::Timestamp;
-use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Standing, Timetable};
+use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Source, Standing, Timetable};
 use crate::id::{JobId, Partition};
 use crate::name::QueueName;
 
@@ -44,6 +44,8 @@ pub struct StoredEntry {
     pub live: Vec<JobId>,
     /// How many of them wait for their predecessor.
     pub waiting: u64,
+    /// The file that declares it; none for an entry that a client registered.
+    pub source: Option<Source>,
 }
 
 impl StoredEntry {
@@ -117,6 +119,7 @@ impl StoredEntry {
             pause: self.pause_now().cloned(),
             scheduled_runs: self.scheduled_runs,
             has_ended: self.next_mark.is_none() && !never_fires,
+            source: self.source.clone(),
         }
     }
 
@@ -176,5 +179,11 @@ pub(super) fn bare_entry(partition: Partition, hash: &Hash, read_at: Timestamp) 
         updated_at: hash.time("updated")?.unwrap_or(created_at),
         live: Vec::new(),
         waiting: 0,
+        source: source(hash)?,
     })
+}
+
+fn source(hash: &Hash) -> Result<Option<Source>, StoreError> {
+    let source = hash.text("src").map(serde_json::from_str).transpose();
+    source.map_err(|error| StoreError::corrupt("cron entry", format!("its source: {error}")))
 }

@@ -7,7 +7,7 @@
 use sha1_smol::Sha1;
 
 use crate::id::{JobId, Partition};
-use crate::name::{CronName, Namespace, QueueName, WorkerId};
+use crate::name::{CronName, Namespace, OwnerName, QueueName, WorkerId};
 
 /// The suffixes within a partition, under the names by which the scripts know them.
 pub(crate) const SUFFIXES: &[(&str, &str)] = &[
@@ -27,6 +27,7 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("CLAIM", CLAIM),
     ("CRON", CRON),
     ("CRONS", CRONS),
+    ("DECLARED", DECLARED),
     ("LIVE", LIVE),
     ("WAIT", WAIT),
     ("WAITING", WAITING),
@@ -63,6 +64,7 @@ const DEAD: &str = "dead:";
 const CLAIM: &str = "claim:";
 const CRON: &str = "cron:";
 const CRONS: &str = "crons";
+const DECLARED: &str = "declared";
 const LIVE: &str = "live:";
 const WAIT: &str = "wait:";
 const WAITING: &str = "waiting";
@@ -244,6 +246,12 @@ impl Keys {
         format!("{}:nudge:{worker}", self.namespace)
     }
 
+    /// The schedulers that hold a directory of schedules of this owner: hash of instance to what it holds, as JSON.
+    #[must_use]
+    pub fn holders(&self, owner: &OwnerName) -> String {
+        format!("{}:holders:{owner}", self.namespace)
+    }
+
     /// The channel of every event; in a cluster each partition has [one of its own](PartitionKeys::events_channel).
     #[must_use]
     pub fn events_channel(&self) -> String {
@@ -380,6 +388,12 @@ impl PartitionKeys {
     #[must_use]
     pub fn crons(&self) -> String {
         self.single(CRONS)
+    }
+
+    /// The names of the cron entries that files declare: set.
+    #[must_use]
+    pub fn declared(&self) -> String {
+        self.single(DECLARED)
     }
 
     /// The runs of an entry that are not terminal: zset by scheduled time in milliseconds.

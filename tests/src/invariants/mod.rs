@@ -1,6 +1,7 @@
 //! What must hold, each predicate by its name: at every moment over what Redis holds, and at the end over what was told.
 
 mod counters;
+mod entries;
 mod flows;
 mod history;
 mod index;
@@ -27,6 +28,7 @@ pub fn violations(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         found.extend(world.live_runs_are_not_terminal());
         found.extend(world.lists_for_people_say_what_the_indexes_say());
         found.extend(world.each_job_has_an_envelope());
+        found.extend(world.the_declared_entries_are_those_with_a_source());
         found.extend(world.what_may_expire_is_listed());
         found.extend(world.what_takes_too_long_is_listed());
         found.extend(world.each_fingerprint_names_its_job());

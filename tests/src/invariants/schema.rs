@@ -5,7 +5,7 @@ use carillon_shared::store::{Keys, PartitionKeys};
 use crate::snapshot::Snapshot;
 
 pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 34] = [
+    const INSIDE: [&str; 35] = [
         "job:",
         "env:",
         "out:",
@@ -22,6 +22,7 @@ pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Ve
         "claim:",
         "cron:",
         "crons",
+        "declared",
         "live:",
         "wait:",
         "waiting",
@@ -64,6 +65,7 @@ pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Ve
         });
         inside
             || outside.iter().any(|name| name == key)
+            || key.starts_with(&format!("{}:holders:", keys.namespace()))
             || ["said", "order"].iter().any(|kind| key.starts_with(&format!("{{{}}}:{kind}:", keys.workers())))
     };
     snapshot.0.keys().filter(|key| !known(key)).map(|key| format!("{key} is not in the schema")).collect()

@@ -163,6 +163,7 @@ impl Real {
             Command::Remove(number) => match store.remove_entry(&entry(*number)).await.expect("Redis is there") {
                 EntryRemoved::Removed(_) => "removed".to_owned(),
                 EntryRemoved::Gone => "gone".to_owned(),
+                EntryRemoved::Stale => "stale".to_owned(),
             },
             Command::Fire { entry: number, run, decision, sight, order } => {
                 self.fire(*number, *run, *decision, *sight, *order).await

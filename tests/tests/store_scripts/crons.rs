@@ -46,6 +46,7 @@ fn putting(store: &Store, entry: &StoredEntry, revision_seen: u64, mark_seen: Op
             look_at: None,
             given_up: None,
         },
+        source: None,
         told: None,
     }).await)
 }
@@ -87,6 +88,11 @@ pub(crate) fn cases() -> Vec<Case> {
         case!(cron_remove, "an entry", Once, |store| {
             registered(&store).await;
             call!(store => store.remove_entry(&name()).await)
+        }),
+        case!(cron_remove, "an entry that has changed since", Nothing, |store| {
+            let mut entry = registered(&store).await;
+            entry.revision += 7;
+            call!(store, entry => store.remove_entry_seen(&entry).await)
         }),
         case!(cron_remove, "nothing", Nothing, |store| call!(store => store.remove_entry(&name()).await)),
         case!(cron_aside, "an entry that is due", Once, |store| {

@@ -1,23 +1,25 @@
 #!lua
 -- Registers an entry or changes one, as decided on the revision that was read.
 --
--- KEYS  crons, cron:<name>, ledger:<name>. ARGV 1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
+-- KEYS  crons, cron:<name>, ledger:<name>, declared. ARGV 1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
 --       5 next instant (ms) or "", 6 uid, 7 anchor (ms) of @every, 8 next instant seen (ms) or "", 9 when the next instant
 --       is to be decided on (ms) or "", 10 pause (JSON) or "", 11 why instants that had come are given up by this change
---       ("": none are), 12 the first of them (ms), 13 how many; 14 type and 15 data (JSON) of an event, or "".
+--       ("": none are), 12 the first of them (ms), 13 how many; 14 type and 15 data (JSON) of an event, or "";
+--       16 the file that declares it (JSON) or "".
 -- Pre   the entry still has the revision and the next instant that were seen: a fire in between must not be undone.
 -- Post  a higher revision; instants that had come and are given up have their row; run_count, created_at, last_run_at and
---       uid of an existing entry are as they were.
+--       uid of an existing entry are as they were; it is in `declared` if and only if a file declares it.
 -- Reply {"ok", now, revision} | {"stale", now} | {"ok", …} again when this very put was made before.
 
 local name = arg(1)
-local seen = redis.call('HMGET', key(CRON, name), 'rev', 'def', 'next', 'enabled', 'pause')
+local seen = redis.call('HMGET', key(CRON, name), 'rev', 'def', 'next', 'enabled', 'pause', 'src')
 local rev = tonumber(seen[1] or '0')
 redis.call('ZCARD', key(CRONS))
 redis.call('XLEN', key(LEDGER, name))
+redis.call('SCARD', key(DECLARED))
 if rev ~= tonumber(arg(2)) then
   local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and seen[2] == arg(3) and seen[3] == arg(5)
-    and seen[4] == arg(4) and (seen[5] or '') == arg(10)
+    and seen[4] == arg(4) and (seen[5] or '') == arg(10) and (seen[6] or '') == arg(16)
   if repeated then return { 'ok', NOW_MS, rev } end
   return { 'stale', NOW_MS }
 end
@@ -42,6 +44,13 @@ redis.call('HSET', key(CRON, name), 'rev', rev + 1, 'def', arg(3), 'enabled', ar
   'updated', NOW_MS)
 if arg(10) ~= '' then redis.call('HSET', key(CRON, name), 'pause', arg(10)) else redis.call('HDEL', key(CRON, name), 'pause') end
 redis.call('HDEL', key(CRON, name), 'silent')
+if arg(16) ~= '' then
+  redis.call('HSET', key(CRON, name), 'src', arg(16))
+  redis.call('SADD', key(DECLARED), name)
+else
+  redis.call('HDEL', key(CRON, name), 'src')
+  redis.call('SREM', key(DECLARED), name)
+end
 if arg(11) ~= '' then
   local scheduled = tonumber(arg(12))
   redis.pcall('XADD', key(LEDGER, name), 'MAXLEN', '~', ROWS_KEPT, '*', 'd', 'skipped', 'r', arg(11), 's', scheduled, 'a', NOW_MS, 'n', arg(13),
