@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::declared::Keeper;
 use crate::duty::{DutySettings, Intake, repeat};
 use crate::leader::Candidate;
 use crate::peers::Peers;
@@ -77,6 +78,10 @@ impl App {
             Candidate::new(store.clone(), instance.clone(), config.leader_ttl, duties, config.shutdown_grace);
         tasks.spawn(candidate.run(stop.clone()));
         tasks.spawn(repeat(Intake::new(store.clone(), stop.clone()), stop.clone()));
+        if let Some(schedules) = &config.schedules {
+            let keeper = Keeper::new(Client::new(store.clone()), schedules.clone(), instance.clone(), stop.clone());
+            tasks.spawn(keeper.run());
+        }
         let state = http::ApiState::new(Client::new(store.clone()), config, metrics, stop.clone());
         let peers = Arc::new(Peers::default());
         tasks.spawn(http::serve_among(

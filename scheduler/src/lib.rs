@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod cli;
+mod declared;
 pub mod dev;
 pub mod duty;
 pub mod grpc;

@@ -38,10 +38,13 @@ async fn every_metric_is_emitted() {
     let mut redis = Server::dedicated();
     let (namespace, api, prometheus, grpc) = (namespace(), free_port(), free_port(), free_port());
     let common = ["--redis-url".to_owned(), redis.url(), "--namespace".to_owned(), namespace.to_string()];
+    let schedules = tempfile::tempdir().expect("a directory");
     let mut serve = scheduler();
     serve
         .args(["serve", "--leader-ttl", "3s", "--retention-completed", "1s", "--port", &api.to_string()])
         .args(["--grpc-port", &grpc.to_string()])
+        .arg("--schedules")
+        .arg(schedules.path())
         .args(&common);
     let scheduler = Process::start(&serve);
     let mut work = worker();

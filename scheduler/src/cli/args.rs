@@ -6,6 +6,7 @@ use carillon_shared::clock::Timestamp;
 use carillon_shared::config::{Program, arguments};
 use carillon_shared::cron::{DecisionWord, KindWord, LedgerOrder, ReasonWord};
 use carillon_shared::job::JobState;
+use carillon_shared::name::OwnerName;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::calendar_args::{Listing, NextArgs, ScheduleArgs};
@@ -50,6 +51,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: InboxCommand,
     },
+    /// Say whether a directory of schedules can be applied as far as its files tell (needs no Redis)
+    Lint(DirectoryArgs),
+    /// Show what a directory of schedules would change; exit code 2 if there is something
+    Plan(DirectoryArgs),
+    /// Make the entries what a directory of schedules declares
+    Apply(DirectoryArgs),
     /// Show when an expression fires next (needs no Redis)
     Next(NextArgs),
     /// Say whether an expression is valid, and what to know about it (needs no Redis)
@@ -99,6 +106,19 @@ pub(crate) struct EventsArgs {
     /// End after so many events
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DirectoryArgs {
+    /// The directory; its .toml, .yaml, .yml and .json files are read
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Whose entries they are; entries of others are never touched
+    #[arg(long, value_name = "NAME", env = "CARILLON_SCHEDULES_OWNER", default_value = "default")]
+    pub(crate) owner: OwnerName,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -313,7 +333,7 @@ pub(crate) fn command() -> clap::Command {
     for name in ["serve", "dev", "config"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Scheduler));
     }
-    for name in ["events", "cron", "ledger", "why", "jobs", "workers", "inbox", "check"] {
+    for name in ["events", "cron", "ledger", "why", "jobs", "workers", "inbox", "check", "plan", "apply"] {
         command = command.mut_subcommand(name, |command| with_settings(command, Program::Client));
     }
     command

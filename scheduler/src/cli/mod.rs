@@ -1,7 +1,7 @@
 //! The command line: `serve` and `dev` run things, the others look at or change what stands in Redis, and the calendar
 //! commands need nothing at all.
 //!
-//! Exit codes: 0 done, 1 no (invalid, not found), 64 wrong usage, 65 wrong data, 66 no input, 69 Redis unavailable,
+//! Exit codes: 0 done, 1 no (invalid, not found), 2 there is something to do (`plan`), 64 wrong usage, 65 wrong data, 66 no input, 69 Redis unavailable,
 //! 70 a failure of ours, 78 wrong configuration, 130 interrupted twice.
 
 use std::io::Write as _;
@@ -18,6 +18,7 @@ mod calendar_args;
 mod check;
 mod config;
 mod cron;
+mod declared;
 mod events;
 mod failure;
 mod hour;
@@ -83,6 +84,9 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Command::Jobs { command } => jobs::run(own, command),
         Command::Workers { command } => workers::run(own, command),
         Command::Inbox { command } => inbox::run(own, &command),
+        Command::Lint(args) => declared::lint(&args),
+        Command::Plan(args) => declared::plan(own, &args),
+        Command::Apply(args) => declared::apply(own, &args),
         Command::Next(args) if args.batch => batch::answer(),
         Command::Next(args) => next::show(args),
         Command::Validate(args) => calendar::validate(args),

@@ -13,6 +13,8 @@
 //! | ledger | cuts ledgers by number and age | fires cut by number; what is too old is not shown |
 //! | measure | gauges | they stand still |
 //! | intake | takes jobs from the inbox | every scheduler does |
+//!
+//! A scheduler that was given a directory of schedules also keeps the entries as its files declare them.
 
 use std::error::Error;
 use std::sync::Arc;

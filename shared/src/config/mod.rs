@@ -42,7 +42,7 @@ pub use redis_tls::{Pem, RedisTls};
 pub(crate) use redis_url::Place;
 pub use redis_url::RedisUrl;
 pub use retention::{Keep, RetentionConfig};
-pub use scheduler::{Access, GrpcConfig, GrpcListen, HttpConfig, SchedulerConfig};
+pub use scheduler::{Access, GrpcConfig, GrpcListen, HttpConfig, SchedulerConfig, SchedulesConfig};
 pub use secret::Secret;
 pub use setting::{CONFIG_ENV, CONFIG_FLAG, Program, SETTINGS, Scope, Setting};
 pub use telemetry::{LogFormat, TelemetryConfig};

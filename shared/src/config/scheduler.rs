@@ -1,6 +1,7 @@
 //! The configuration of a scheduler.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -12,7 +13,8 @@ use super::retention::RetentionConfig;
 use super::secret::Secret;
 use super::setting;
 use super::telemetry::TelemetryConfig;
-use super::value::{Parsed, boolean, duration, host, integer, port_or_off, whole_seconds};
+use super::value::{Parsed, boolean, directory, duration, host, integer, name, port_or_off, whole_seconds};
+use crate::name::OwnerName;
 
 const LEDGER_AGE_MIN: Duration = Duration::from_secs(60);
 const LEDGER_AGE_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
@@ -63,6 +65,15 @@ pub enum GrpcListen {
     OrAnyPort(SocketAddr),
 }
 
+/// A directory of files that declare cron entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchedulesConfig {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// Whose entries it declares.
+    pub owner: OwnerName,
+}
+
 /// The configuration of `carillon-scheduler serve` and `dev`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchedulerConfig {
@@ -84,6 +95,8 @@ pub struct SchedulerConfig {
     pub ledger_rows: u64,
     /// How long those rows are kept.
     pub ledger_age: Duration,
+    /// The files that declare cron entries, if there are any.
+    pub schedules: Option<SchedulesConfig>,
     /// How long a stop waits for what is under way.
     pub shutdown_grace: Duration,
 }
@@ -138,9 +151,17 @@ impl SchedulerConfig {
             events_kept: layers.required(&setting::EVENTS_KEPT, integer(100..=10_000_000)),
             ledger_rows: layers.required(&setting::LEDGER_ROWS, integer(10..=100_000)),
             ledger_age: layers.required(&setting::LEDGER_AGE, duration(LEDGER_AGE_MIN..=LEDGER_AGE_MAX)),
+            schedules: SchedulesConfig::take(layers),
             shutdown_grace: layers
                 .required(&setting::SHUTDOWN_GRACE, duration(Duration::ZERO..=Duration::from_secs(600))),
         }
+    }
+}
+
+impl SchedulesConfig {
+    fn take(layers: &mut Layers<'_>) -> Option<Self> {
+        let owner = layers.required(&setting::SCHEDULES_OWNER, name);
+        layers.optional(&setting::SCHEDULES, directory).map(|directory| Self { directory, owner })
     }
 }
 

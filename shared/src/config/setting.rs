@@ -175,6 +175,10 @@ settings! {
         "Decisions kept at most in the ledger of each cron entry, 10 to 100000");
     LEDGER_AGE = Setting::scheduler("ledger-age", "CARILLON_LEDGER_AGE", "90d",
         "How long a decision and the end of its run are kept in the ledger, 1m to 10 years");
+    SCHEDULES = Setting::scheduler("schedules", "CARILLON_SCHEDULES", "",
+        "Directory of TOML, YAML and JSON files that declare cron entries, read at start and when they change").optional();
+    SCHEDULES_OWNER = Setting::scheduler("schedules-owner", "CARILLON_SCHEDULES_OWNER", "default",
+        "Whose entries that directory declares; two directories of one namespace need two owners");
     SHUTDOWN_GRACE = Setting::scheduler("shutdown-grace", "CARILLON_SHUTDOWN_GRACE", "10s",
         "How long a stop waits for open HTTP requests and running duties");
 

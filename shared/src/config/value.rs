@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -90,6 +91,12 @@ pub(super) fn port_or_off(text: &str) -> Parsed<Option<u16>> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| format!("a port from 0 to {}, or off", u16::MAX))
+}
+
+/// A directory that can be read.
+pub(super) fn directory(text: &str) -> Parsed<PathBuf> {
+    let path = PathBuf::from(text);
+    if path.read_dir().is_ok() { Ok(path) } else { Err("a directory that can be read".to_owned()) }
 }
 
 /// An address with its port, or `off`.

@@ -268,8 +268,11 @@ fn unique(said: &Said<'_>) -> Result<Option<UniquePolicy>, Refusal> {
     Ok(None)
 }
 
-/// The object in the one or the other place, and its path.
-fn limit<'a>(said: &Said<'a>) -> Result<Option<(&'a Map<String, Value>, String)>, Refusal> {
+/// An object, and its path.
+type Placed<'a> = (&'a Map<String, Value>, String);
+
+/// The object in the one or the other place.
+fn limit<'a>(said: &Said<'a>) -> Result<Option<Placed<'a>>, Refusal> {
     for fields in [&said.options, &said.top] {
         if let Some(map) = fields.object("rate_limit")? {
             return Ok(Some((map, fields.path_of("rate_limit"))));

@@ -111,6 +111,7 @@ metrics! {
     CRON_LATENESS_SECONDS = histogram "cron_lateness_seconds" [], "Time from the due instant to its decision";
     CLOCK_JUMPED = gauge "clock_jumped" [], "1 while nothing fires because Redis's clock has jumped, else 0";
     CRON_ENTRIES = gauge "cron_entries" [], "Cron entries registered";
+    DECLARED_MISTAKES = gauge "declared_mistakes" [], "Mistakes in the directory of schedules; while there are any, nothing it says is applied";
     LEADER = gauge "leader" [], "1 while this scheduler leads, else 0";
     LEADERSHIP_CHANGES_TOTAL = counter "leadership_changes_total" [], "Times this scheduler became or ceased to be the leader";
     INBOX_TAKEN_TOTAL = counter "inbox_taken_total" [], "Jobs taken from the inbox";

@@ -5,7 +5,8 @@ use super::*;
 #[test]
 #[rustfmt::skip]
 fn what_holds_a_queued_job_up_is_named() {
-    let cases: &[(&str, fn(&mut Facts), &str)] = &[
+    type Held = (&'static str, fn(&mut Facts), &'static str);
+    let cases: &[Held] = &[
         ("", |_| {}, "nothing holds it up"),
         ("queue_paused", |f| f.queue.paused_at = Some(at(NINE)), "the queue `default` is paused since 09:00:00"),
         ("no_worker", |f| f.workers.clear(), "no worker was heard of within the last minute"),

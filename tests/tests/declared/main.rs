@@ -1,0 +1,6 @@
+//! Entries that files declare: from the command line, by a scheduler that keeps them, and against everybody else.
+
+mod api;
+mod commands;
+mod keeper;
+mod stage;
