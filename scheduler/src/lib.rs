@@ -8,6 +8,7 @@ pub mod dev;
 pub mod duty;
 pub mod grpc;
 pub mod http;
+mod import;
 pub mod leader;
 mod peers;
 pub mod samples;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use carillon_shared::clock::Timestamp;
 use carillon_shared::config::{Program, arguments};
-use carillon_shared::cron::{DecisionWord, KindWord, LedgerOrder, ReasonWord};
+use carillon_shared::cron::{DecisionWord, KindWord, LedgerOrder, ReasonWord, Zone};
 use carillon_shared::job::JobState;
 use carillon_shared::name::OwnerName;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Plan(DirectoryArgs),
     /// Make the entries what a directory of schedules declares
     Apply(DirectoryArgs),
+    /// Write schedules from a crontab, Quartz, Nuxeo or Kubernetes as files to be applied (needs no Redis)
+    Import(ImportArgs),
     /// Show when an expression fires next (needs no Redis)
     Next(NextArgs),
     /// Say whether an expression is valid, and what to know about it (needs no Redis)
@@ -119,6 +121,43 @@ pub(crate) struct DirectoryArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// What the file is
+    #[arg(value_enum)]
+    pub(crate) kind: ImportKind,
+    /// The file, or - for standard input
+    pub(crate) file: String,
+    /// Write the entries here instead of to standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the worker's handlers here instead of behind the entries, as a comment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) handlers: Option<PathBuf>,
+    /// Time zone of entries that name none: the one of the machine they ran on
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) tz: Zone,
+    /// Write nothing if something cannot be carried over
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The crontab is one of the system, with the user in its sixth column [default: if it lies in /etc]
+    #[arg(long)]
+    pub(crate) system: bool,
+}
+
+/// Where schedules are imported from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// A crontab of a user or of the system
+    Crontab,
+    /// Quartz: XML of jobs and triggers, or lines of name = expression
+    Quartz,
+    /// Nuxeo: XML contributions of schedules
+    Nuxeo,
+    /// Kubernetes: CronJobs in YAML
+    K8s,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,6 +22,7 @@ mod declared;
 mod events;
 mod failure;
 mod hour;
+mod import;
 mod inbox;
 mod input;
 mod jobs;
@@ -87,6 +88,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Command::Lint(args) => declared::lint(&args),
         Command::Plan(args) => declared::plan(own, &args),
         Command::Apply(args) => declared::apply(own, &args),
+        Command::Import(args) => import::run(&args),
         Command::Next(args) if args.batch => batch::answer(),
         Command::Next(args) => next::show(args),
         Command::Validate(args) => calendar::validate(args),

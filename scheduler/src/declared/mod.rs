@@ -30,3 +30,4 @@ pub(crate) use directory::{Declaration, read};
 pub(crate) use keeper::Keeper;
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use plan::{Action, Plan, Step};
+pub(crate) use syntax::from_yaml;

@@ -129,7 +129,7 @@ fn yaml(file: &str, text: &str) -> Result<Text, Mistake> {
 }
 
 /// A value of YAML as JSON has it.
-fn from_yaml(value: serde_yaml_ng::Value) -> Result<Value, String> {
+pub(crate) fn from_yaml(value: serde_yaml_ng::Value) -> Result<Value, String> {
     use serde_yaml_ng::Value as Yaml;
     Ok(match value {
         Yaml::Null => Value::Null,

@@ -2,5 +2,6 @@
 
 mod api;
 mod commands;
+mod imports;
 mod keeper;
 mod stage;
