@@ -72,8 +72,16 @@ async fn every_metric_is_emitted() {
     }
     // What is no entry at all.
     let broken = redis::pipe()
-        .cmd("HSET").arg(format!("{namespace}:{{p00}}:cron:broken")).arg("def").arg("{").ignore()
-        .cmd("ZADD").arg(format!("{namespace}:{{p00}}:crons")).arg(1).arg("broken").ignore()
+        .cmd("HSET")
+        .arg(format!("{namespace}:{{p00}}:cron:broken"))
+        .arg("def")
+        .arg("{")
+        .ignore()
+        .cmd("ZADD")
+        .arg(format!("{namespace}:{{p00}}:crons"))
+        .arg(1)
+        .arg("broken")
+        .ignore()
         .to_owned();
     broken.exec_async(&mut producer).await.expect("Redis is there");
     // A worker that is frozen past its lease loses the job, and hears of it when it wakes.
