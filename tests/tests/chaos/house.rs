@@ -14,7 +14,7 @@ const SCHEDULERS: usize = 2;
 const WORKERS: usize = 3;
 /// Nothing may be forgotten that is judged afterwards.
 const EVENTS_KEPT: u64 = 10_000_000;
-const LEDGER_ROWS_KEPT: u64 = 1_000_000;
+const LEDGER_ROWS_KEPT: u64 = 100_000;
 
 pub(crate) struct House {
     pub(crate) server: Server,

@@ -21,7 +21,7 @@ pub(crate) type Rows = BTreeMap<&'static str, Vec<LedgerRow>>;
 
 /// Each with how long its runs take, in milliseconds: long enough to overlap, but for those that stand in line.
 const ENTRIES: [(&str, u64); 4] = [("allow", 20), ("skip", 1500), ("enqueue", 600), ("cancel-previous", 1500)];
-const ROWS_MAX: usize = 1_000_000;
+const ROWS_MAX: usize = 100_000;
 
 pub(crate) struct Load {
     store: Store,

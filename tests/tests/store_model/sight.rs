@@ -157,7 +157,10 @@ impl Real {
         let (keys, name) = (self.keys(), entry(number));
         let fields = snapshot.hash(&keys.cron(&name));
         let rows = match snapshot.0.get(&keys.ledger(&name)) {
-            Some(Held::Stream(rows)) => rows.len(),
+            // Notes about the entry itself are no rows.
+            Some(Held::Stream(items)) => {
+                items.values().filter(|item| item.first().is_none_or(|field| field != "x")).count()
+            }
             _ => 0,
         };
         if fields.is_empty() && rows == 0 {

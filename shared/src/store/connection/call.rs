@@ -40,11 +40,15 @@ impl Call<'_> {
     }
 }
 
-/// The key of a command, which is its first argument in every command that the store sends.
+/// The key of a command, which is its first argument in every command that the store sends but one: `XINFO STREAM key`.
 fn key_of(command: &Cmd) -> Option<&[u8]> {
-    match command.args_iter().nth(1) {
-        Some(redis::Arg::Simple(key)) => Some(key),
+    let mut words = command.args_iter().filter_map(|word| match word {
+        redis::Arg::Simple(word) => Some(word),
         _ => None,
+    });
+    match words.next() {
+        Some(b"XINFO") => words.nth(1),
+        _ => words.next(),
     }
 }
 
@@ -89,4 +93,17 @@ fn eval(how: &str, script: &str, keys: &[String], args: &[Arg<'_>]) -> Cmd {
         };
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_command_is_found() {
+        let key = |words: &[&str]| key_of(redis::cmd(words[0]).arg(&words[1..])).map(<[u8]>::to_vec);
+        assert_eq!(key(&["GET", "k"]), Some(b"k".to_vec()));
+        assert_eq!(key(&["XINFO", "STREAM", "k"]), Some(b"k".to_vec()));
+        assert_eq!(key(&["TIME"]), None);
+    }
 }
