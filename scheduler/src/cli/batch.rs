@@ -4,18 +4,17 @@
 
 use std::io::{self, BufRead, Read as _, Write, stdin, stdout};
 
-use carillon_shared::clock::Timestamp;
+use carillon_shared::clock::{Timestamp, machine_time};
 use carillon_shared::cron::PreviewRequest;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::hour;
 
 /// A request is far shorter.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) fn answer() -> Result<(), Failure> {
-    answer_all(stdin().lock(), stdout().lock(), hour::now)
+    answer_all(stdin().lock(), stdout().lock(), machine_time)
 }
 
 fn answer_all(mut input: impl BufRead, mut output: impl Write, now: impl Fn() -> Timestamp) -> Result<(), Failure> {

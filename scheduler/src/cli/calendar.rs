@@ -2,6 +2,7 @@
 
 use std::io::{Write as _, stdout};
 
+use carillon_shared::clock::machine_time;
 use carillon_shared::cron::{Preview, PreviewRequest, Warning};
 use serde_json::json;
 
@@ -9,14 +10,13 @@ use super::Failure;
 use super::args::Format;
 use super::calendar_args::ScheduleArgs;
 use super::failure::NO;
-use super::hour::now;
 use super::next::{described, print_rows, wrong};
 use super::table::print_json;
 
 /// Succeeds if the expression is valid; remarks do not make it invalid.
 pub(super) fn validate(args: ScheduleArgs) -> Result<(), Failure> {
     let format = args.format;
-    match (request(args).read(now()), format) {
+    match (request(args).read(machine_time()), format) {
         (Ok(preview), Format::Table) => {
             writeln!(stdout(), "valid: {}", preview.schedule)?;
             tell(&warnings(&preview))
@@ -39,7 +39,7 @@ pub(super) fn validate(args: ScheduleArgs) -> Result<(), Failure> {
 /// Says in words what the expression means, and shows what comes next.
 pub(super) fn explain(args: ScheduleArgs) -> Result<(), Failure> {
     let format = args.format;
-    let preview = request(args).read(now()).map_err(|error| wrong(&error))?;
+    let preview = request(args).read(machine_time()).map_err(|error| wrong(&error))?;
     if format == Format::Json {
         return Ok(print_json(
             &mut stdout(),

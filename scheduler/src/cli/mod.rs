@@ -21,7 +21,6 @@ mod cron;
 mod declared;
 mod events;
 mod failure;
-mod hour;
 mod import;
 mod inbox;
 mod input;

@@ -2,18 +2,18 @@
 
 use std::io::{Write as _, stdout};
 
+use carillon_shared::clock::machine_time;
 use carillon_shared::cron::{Preview, PreviewKind, PreviewRequest, PreviewRow, ScheduleError, Zone};
 use serde_json::json;
 
 use super::Failure;
 use super::calendar_args::{HowArgs, Listing, NextArgs};
 use super::failure::DATA;
-use super::hour::now;
 use super::table::{print, print_json};
 
 pub(super) fn show(args: NextArgs) -> Result<(), Failure> {
     let format = args.format;
-    let preview = request(args).read(now()).map_err(|error| wrong(&error))?;
+    let preview = request(args).read(machine_time()).map_err(|error| wrong(&error))?;
     match format {
         Listing::Table => print_rows(&preview),
         Listing::Json => Ok(print_json(

@@ -39,7 +39,8 @@ impl BootInstant {
     }
 }
 
-/// The time by this machine's own clock, to be held against that of Redis; nothing is decided by it.
+/// The time by this machine's own clock: to be held against that of Redis, and for whoever asks the calendar at a terminal
+/// without a Redis. Nothing is decided by it.
 #[must_use]
 pub fn machine_time() -> Timestamp {
     let time = clock_gettime(ClockId::Realtime);
