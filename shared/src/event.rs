@@ -43,13 +43,21 @@ impl Event {
     }
 }
 
-/// The id of the event at `<ms>-<seq>` of the stream of the partition whose keys begin with `root`.
+/// The id of the event at a place, from 0, in the entry `<ms>-<seq>` of the stream of the partition whose keys begin with
+/// `root`.
 #[must_use]
-pub(crate) fn event_id(root: &str, at: Timestamp, seq: u64) -> String {
+pub(crate) fn event_id(root: &str, at: Timestamp, seq: u64, place: usize) -> String {
     let hash = Sha1::from(format!("{root}{}-{seq}", at.as_ms())).digest().to_string();
     let time = format!("{:012x}", at.as_ms());
     let variant = 8 + u8::from_str_radix(&hash[..1], 16).unwrap_or(0) % 4;
-    format!("evt_{}-{}-7{:03x}-{variant:x}{}-{}", &time[..8], &time[8..], seq % 4096, &hash[1..4], &hash[4..16])
+    format!(
+        "evt_{}-{}-7{:03x}-{variant:x}{}-{}{place:04x}",
+        &time[..8],
+        &time[8..],
+        seq % 4096,
+        &hash[1..4],
+        &hash[4..12]
+    )
 }
 
 #[cfg(test)]
@@ -59,7 +67,7 @@ mod tests {
     #[test]
     fn an_event_is_json_with_the_names_that_all_clients_read() {
         let event = Event {
-            id: event_id("ojs:{p00}:", Timestamp::from_ms(1_772_947_800_050), 7),
+            id: event_id("ojs:{p00}:", Timestamp::from_ms(1_772_947_800_050), 7, 0),
             kind: "job.completed".to_owned(),
             source: "workers".to_owned(),
             subject: "x".to_owned(),

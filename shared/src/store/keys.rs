@@ -46,6 +46,7 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("FENCE", FENCE),
     ("REAPER", REAPER),
     ("EVENTS", EVENTS),
+    ("TOLD", TOLD),
 ];
 
 const JOB: &str = "job:";
@@ -83,6 +84,7 @@ const PROGRESS: &str = "progress:";
 const FENCE: &str = "fence";
 const REAPER: &str = "reaper";
 const EVENTS: &str = "events";
+const TOLD: &str = "told";
 
 /// A key that never exists, in the hash slot of another: what is asked together with it is answered only while the slot is
 /// at rest.
@@ -502,6 +504,12 @@ impl PartitionKeys {
     #[must_use]
     pub fn events(&self) -> String {
         self.single(EVENTS)
+    }
+
+    /// How many events were told in entries of several, and where blocks of them end: hash.
+    #[must_use]
+    pub fn told(&self) -> String {
+        self.single(TOLD)
     }
 
     /// The shard channel of the events of this partition, in a cluster.

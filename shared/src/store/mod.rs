@@ -27,6 +27,8 @@ mod decided;
 mod due_entries;
 mod entries;
 mod error;
+mod event_cursor;
+mod event_feed;
 mod events;
 mod evidence;
 mod fire;
@@ -68,7 +70,9 @@ pub use decided::DecidedInstants;
 pub use due_entries::{DueEntries, Unreadable};
 pub use entries::StoredEntry;
 pub use error::StoreError;
-pub use events::{EventCursor, EventCursorError, EventFeed, EventPage};
+pub use event_cursor::{EventCursor, EventCursorError};
+pub use event_feed::EventFeed;
+pub use events::EventPage;
 pub use fire::{FireDecision, FireItem, FireReply, FireResult, Run};
 pub use flows::{Flow, FlowCancel, FlowStep, FlowWork};
 pub use holders::Holder;
@@ -236,7 +240,7 @@ impl Store {
         args: Vec<Arg<'_>>,
     ) -> Result<Reply, StoreError> {
         let kept = self.kept();
-        let mut all_keys = vec![partition.events()];
+        let mut all_keys = vec![partition.events(), partition.told()];
         all_keys.extend(keys);
         let mut all_args: Vec<Arg<'_>> = vec![
             partition.root().into(),

@@ -1,7 +1,8 @@
 //! The scripts: each a file under `lua/`, opened there by its contract.
 //!
-//! A script of a partition is its own file behind the prelude, behind the names of keys as `keys.rs` has them. It is sent
-//! by its SHA-1, and whole when Redis has forgotten it.
+//! A script of a partition is its own file behind the prelude and those rooms that it needs, with the names of keys as
+//! `keys.rs` has them written out. It is sent by its SHA-1, and whole when Redis has forgotten it. All that stands before
+//! its own lines is made anew for each call, which costs more than most calls themselves: hence no more than is needed.
 
 use std::sync::LazyLock;
 
@@ -20,10 +21,16 @@ pub(crate) struct Script {
 const NOW: &str =
     "local function now_ms() local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000) end\n";
 const PRELUDE: &str = include_str!("lua/prelude.lua");
+const EVENT: &str = include_str!("lua/event.lua");
+const PLACE: &str = include_str!("lua/place.lua");
+const RECORD: &str = include_str!("lua/record.lua");
+const MOVE: &str = include_str!("lua/move.lua");
+const RUN: &str = include_str!("lua/run.lua");
+/// Made when the first step of a workflow ends; most jobs are none.
+const FLOWS: &str = concat!("function flows.make()\n", include_str!("lua/flow.lua"), "\nend\n");
 const LIFE: &str = include_str!("lua/life.lua");
 const ATTEMPT: &str = include_str!("lua/attempt.lua");
 const INTAKE: &str = include_str!("lua/intake.lua");
-const FLOWS: &str = include_str!("lua/flow.lua");
 const AGED: &str = include_str!("lua/aged.lua");
 const ENTRY: &str = include_str!("lua/entry.lua");
 
@@ -36,14 +43,43 @@ impl Script {
     /// A script of a partition, behind what it shares with others.
     fn partition(name: &'static str, file: &str, shared: &[&str]) -> Self {
         let (shebang, body) = file.split_once('\n').unwrap_or((file, ""));
-        let names: String = SUFFIXES.iter().map(|(name, suffix)| format!("local {name} = '{suffix}' ")).collect();
         let shared = shared.concat();
         // Whatever way the script ends, what it has put off is written.
-        let source = format!(
-            "{shebang}\n{names}\n{NOW}{PRELUDE}{shared}local function script()\n{body}\nend\nlocal reply = script()\nsettle()\nreturn reply\n"
+        let text = format!(
+            "{NOW}{PRELUDE}{EVENT}{PLACE}{shared}local function script()\n{body}\nend\nlocal done, reply = pcall(script)\nsettle()\nif not done then error(reply) end\nreturn reply\n"
         );
+        let source = format!("{shebang}\n{}", named(&text));
         Self { name, sha: Sha1::from(&source).digest().to_string(), source }
     }
+}
+
+/// The text without its comments, and with each name of a kind of key replaced by the key's beginning: a constant costs
+/// nothing, while a local that so many functions refer to costs each of them.
+fn named(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_once("-- ").map_or(line, |(code, _)| code).trim_end());
+    lines.map(|line| named_in(line) + "\n").collect()
+}
+
+/// One line. Names between quotes are words of Redis.
+fn named_in(line: &str) -> String {
+    let quoted = |(i, part): (usize, &str)| if i % 2 == 1 { format!("'{part}'") } else { code(part) };
+    line.split('\'').enumerate().map(quoted).collect()
+}
+
+fn code(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut rest = text;
+    let mut named = String::with_capacity(text.len());
+    while !rest.is_empty() {
+        let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(if word == 0 { rest.find(is_word).unwrap_or(rest.len()) } else { word });
+        match SUFFIXES.iter().find(|(name, _)| *name == word) {
+            Some((_, suffix)) => named.extend(["'", suffix, "'"]),
+            None => named.push_str(word),
+        }
+        rest = behind;
+    }
+    named
 }
 
 macro_rules! scripts {
@@ -65,32 +101,32 @@ macro_rules! scripts {
 }
 
 scripts! {
-    enqueue: partition(FLOWS, LIFE, INTAKE),
-    claim: partition(FLOWS, LIFE),
-    promote: partition(LIFE),
-    finish: partition(FLOWS, ATTEMPT),
-    heartbeat: partition(),
-    cancel: partition(FLOWS),
+    enqueue: partition(RECORD, MOVE, RUN, FLOWS, LIFE, INTAKE),
+    claim: partition(RECORD, MOVE, RUN, FLOWS, LIFE),
+    promote: partition(RECORD, MOVE, RUN, LIFE),
+    finish: partition(RECORD, MOVE, RUN, FLOWS, ATTEMPT),
+    heartbeat: partition(RECORD),
+    cancel: partition(RECORD, MOVE, RUN, FLOWS),
     overdue: partition(),
-    reclaim: partition(FLOWS, ATTEMPT),
+    reclaim: partition(RECORD, MOVE, RUN, FLOWS, ATTEMPT),
     trim: partition(AGED),
     flow_trim: partition(AGED),
-    expire: partition(FLOWS, LIFE),
-    overtime: partition(),
-    progress: partition(),
-    activate: partition(),
-    revive: partition(),
-    bury: partition(),
+    expire: partition(RECORD, MOVE, RUN, FLOWS, LIFE),
+    overtime: partition(RECORD),
+    progress: partition(RECORD),
+    activate: partition(RECORD, MOVE),
+    revive: partition(RECORD, MOVE),
+    bury: partition(RECORD, MOVE, AGED),
     queue_set: partition(),
     queue_tidy: partition(),
-    flow_create: partition(FLOWS, LIFE, INTAKE),
+    flow_create: partition(RECORD, MOVE, RUN, FLOWS, LIFE, INTAKE),
     flow_cancel: partition(),
     cron_aside: partition(),
-    cron_due: partition(ENTRY),
-    cron_look: partition(ENTRY),
+    cron_due: partition(RECORD, ENTRY),
+    cron_look: partition(RECORD, ENTRY),
     cron_put: partition(),
     cron_remove: partition(),
-    fire: partition(ENTRY),
+    fire: partition(RECORD, MOVE, RUN, ENTRY),
     seal: partition(),
     runs_look: partition(),
     ledger_trim: partition(),
@@ -103,4 +139,25 @@ scripts! {
     inbox_take: bare,
     inbox_settle: bare,
     rights: bare,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_keys_are_written_out_but_not_the_words_of_redis() {
+        assert_eq!(named("local a = key(JOB, id) -- of a JOB"), "local a = key('job:', id)\n");
+        let line = "redis.call('ZRANGE', key(DUE), 0, 1, 'LIMIT', LIMITS, x.DUE_AT)";
+        assert_eq!(named(line), line.replace("(DUE)", "('due')") + "\n");
+        assert_eq!(named("-- nothing is left of JOB"), "\n");
+    }
+
+    #[test]
+    fn a_script_keeps_its_flags_in_front() {
+        for script in all() {
+            let first = script.source.lines().next().unwrap_or_default();
+            assert!(first.starts_with("#!lua"), "{}: {first}", script.name);
+        }
+    }
 }

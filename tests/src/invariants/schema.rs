@@ -5,7 +5,7 @@ use carillon_shared::store::{Keys, PartitionKeys};
 use crate::snapshot::Snapshot;
 
 pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 35] = [
+    const INSIDE: [&str; 36] = [
         "job:",
         "env:",
         "out:",
@@ -30,6 +30,7 @@ pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Ve
         "fence",
         "reaper",
         "events",
+        "told",
         "flow:",
         "flows",
         "unique:",

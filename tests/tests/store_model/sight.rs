@@ -180,15 +180,19 @@ impl Real {
             let (ms, seq) = id.split_once('-').expect("a stream id");
             (ms.parse::<u64>().expect("a number"), seq.parse::<u64>().expect("a number"))
         });
-        let told = events[self.events_seen..].iter().filter(|(_, fields)| !is_heartbeat(fields)).map(|(_, fields)| {
-            let of = |name: &str| fields.iter().skip_while(|field| *field != name).nth(1).cloned().unwrap_or_default();
-            let subject = of("s");
-            let subject = match of("t").split('.').next() {
-                Some("job" | "dead_letter") => format!("job {}", self.label(&subject)),
-                Some("workflow") => format!("flow {}", self.label(&subject)),
-                _ => subject,
+        let text = |fields: &[String]| fields.get(1).cloned().unwrap_or_default();
+        let lines: Vec<String> =
+            events.iter().flat_map(|(_, fields)| text(fields).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let (events, _) = lines.as_chunks::<4>();
+        // Heartbeats are told now and then, which is a matter of time.
+        let told = events[self.events_seen..].iter().filter(|[kind, ..]| kind != "job.heartbeat");
+        let told = told.map(|[kind, _, subject, _]| {
+            let subject = match kind.split('.').next() {
+                Some("job" | "dead_letter") => format!("job {}", self.label(subject)),
+                Some("workflow") => format!("flow {}", self.label(subject)),
+                _ => subject.clone(),
             };
-            (of("t"), subject)
+            (kind.clone(), subject)
         });
         let told = told.collect();
         self.events_seen = events.len();
@@ -201,9 +205,4 @@ fn shown_flow(flow: &Fields) -> String {
     let steps: usize = of("nodes").parse().unwrap_or(0);
     let states: Vec<&str> = (0..steps).map(|place| of(&format!("s:{place}"))).collect();
     format!("{} left {} done {} failed {} {states:?}", of("state"), of("l:r"), of("f:r"), of("x:r"))
-}
-
-/// Heartbeats are told now and then, which is a matter of time.
-fn is_heartbeat(fields: &[String]) -> bool {
-    fields.iter().any(|field| field == "job.heartbeat")
 }

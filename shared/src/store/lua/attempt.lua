@@ -4,8 +4,12 @@
 local tallies = {}
 
 local function tally(job)
-  tallies[job.queue] = tallies[job.queue] or { completed = 0, failed = 0, ran_ms = 0, waited_ms = 0 }
-  return tallies[job.queue]
+  local of = tallies[job.queue]
+  if not of then
+    of = { completed = 0, failed = 0, ran_ms = 0, waited_ms = 0 }
+    tallies[job.queue] = of
+  end
+  return of
 end
 
 local MINUTES_KEPT_MS = '7200000'
@@ -58,7 +62,7 @@ function ENDS.completed(job, item, look)
   enter(job, 'completed', NOW, 'ended', NOW)
   local result = #item.json > 0 and #item.json <= 1024 and ',"result":' .. item.json or ''
   tell('job.completed', 'workers', job.id, job_data(job) .. ',"state":"completed","attempt":' .. job.attempt
-    .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started)) .. result .. '}')
+    .. ',"duration_ms":' .. text(NOW_MS - started) .. result .. '}')
   job_ended(job, look, item.summary)
 end
 
@@ -115,9 +119,13 @@ local function end_attempt(item)
   if job.lease ~= item.lease then return 'stale' end
   if job.state == 'cancelled' then return 'cancelled' end
   if job.state ~= 'active' then return 'done' end
-  check_indexes(job)
-  if item.outcome ~= 'completed' then redis.call('LLEN', key(ERRORS, job.id)) end
-  check('ZCARD', key(ENDED, item.outcome))
+  if item.outcome == 'completed' then
+    check_move(job, 'completed')
+  else
+    check_indexes(job)
+    check('ZCARD', usual_key(ENDED, item.outcome))
+    redis.call('LLEN', key(ERRORS, job.id))
+  end
   if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end
   local look = end_look(job, OUTCOMES[item.outcome], item.summary)
   ENDS[item.outcome](job, item, look)

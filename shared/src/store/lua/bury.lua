@@ -7,6 +7,8 @@ local job = job_read(arg(1))
 if redis.call('EXISTS', key(DONE, arg(2))) == 1 then return { 'ok', NOW_MS } end
 if not job or not job.dead then return { 'gone', NOW_MS } end
 check_indexes(job)
+redis.call('ZCARD', key(EXPIRES))
+redis.call('ZCARD', key(TIMEOUTS))
 redis.call('ZCARD', key(ENDED, 'dead'))
 leave(job)
 forget(job.id, job.unique)

@@ -16,27 +16,31 @@
 
 local worker, wanted, lease_ms = arg(2), tonumber(arg(3)), tonumber(arg(4))
 
+local NONE = {}
+
 -- What is handed out beside the record: read before the first write.
 local function extras(job)
+  local envelope = redis.call('GET', key(ENV, job.id)) or ''
+  if not job.parents and not job.lease then return { envelope, NONE, NONE } end
   local parents, errors = {}, {}
   for parent in string.gmatch(job.parents or '', '[^,]+') do
     table.insert(parents, redis.call('GET', key(OUT, parent)) or 'null')
   end
   -- A job that was never claimed has no errors; one that was revived counts its attempts anew.
   if job.lease then errors = redis.call('LRANGE', key(ERRORS, job.id), 0, -1) end
-  return { redis.call('GET', key(ENV, job.id)) or '', errors, parents }
+  return { envelope, errors, parents }
 end
 
 local function handed(job, extra, changed)
   return { job.id, extra[1], changed .. table.concat(job.flat, '\0'), extra[2], extra[3] }
 end
 
-local replay = redis.call('LRANGE', key(CLAIM, arg(1)), 0, -1)
-if #replay > 0 then
+local replay = redis.call('GET', key(CLAIM, arg(1)))
+if replay then
   local reply = { 'ok', NOW_MS }
-  for i = 1, #replay, 2 do
-    local job = job_read(replay[i])
-    if job and job.state == 'active' and job.lease == replay[i + 1] then table.insert(reply, handed(job, extras(job), '')) end
+  for id, lease in string.gmatch(replay, '(%S+) (%S+)') do
+    local job = job_read(id)
+    if job and job.state == 'active' and job.lease == lease then table.insert(reply, handed(job, extras(job), '')) end
   end
   return reply
 end
@@ -104,10 +108,12 @@ for i = 7, #ARGV - 4 do
     end
   end
 end
-check('ZCARD', key(LEASES))
-check('ZCARD', key(TIMEOUTS))
-check('ZCARD', key(EXPIRES))
-check('ZCARD', key(ENDED, 'discarded'))
+check('ZCARD', usual_key(LEASES, ''))
+if #expired > 0 then check('ZCARD', usual_key(ENDED, 'discarded')) end
+for _, job in ipairs(picked) do
+  if job.timeout then check('ZCARD', key(TIMEOUTS)) end
+  if job.expires then check('ZCARD', key(EXPIRES)) end
+end
 
 for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
 for _, id in ipairs(expired) do expire_if_due(id) end
@@ -145,7 +151,6 @@ for _, job in ipairs(picked) do
   table.insert(reply, handed(job, job.extra, changed))
 end
 if #picked > 0 then
-  send('RPUSH', key(CLAIM, arg(1)), replayable)
-  redis.call('PEXPIRE', key(CLAIM, arg(1)), arg(5))
+  redis.call('SET', key(CLAIM, arg(1)), table.concat(replayable, ' '), 'PX', arg(5))
 end
 return reply

@@ -53,7 +53,7 @@ else
 end
 if arg(11) ~= '' then
   local scheduled = tonumber(arg(12))
-  redis.pcall('XADD', key(LEDGER, name), 'MAXLEN', '~', ROWS_KEPT, '*', 'd', 'skipped', 'r', arg(11), 's', scheduled, 'a', NOW_MS, 'n', arg(13),
+  redis.pcall('XADD', key(LEDGER, name), 'MAXLEN', '~', string.match(ARGV[3], ':(%d+)$'), '*', 'd', 'skipped', 'r', arg(11), 's', scheduled, 'a', NOW_MS, 'n', arg(13),
     'k', 'scheduled', 'j', '', 'l', '')
   tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"' .. arg(11) .. '","scheduled_time":"'
     .. rfc3339(scheduled) .. '","scheduled_at":"' .. rfc3339(scheduled) .. '","skipped_count":' .. arg(13) .. '}')

@@ -24,8 +24,7 @@ while arg(i) do
   for p = 0, pairs_n - 1 do
     local name, value = arg(i + 9 + 2 * p), arg(i + 10 + 2 * p)
     job[name] = value
-    table.insert(job.fields, name)
-    table.insert(job.fields, value)
+    job.fields[2 * p + 1], job.fields[2 * p + 2] = name, value
   end
   i = i + 9 + 2 * pairs_n
   table.insert(jobs, job)
@@ -43,15 +42,19 @@ end
 
 local taken = {}
 redis.call('XLEN', key(EVENTS))
-check('ZCARD', key(PARKED))
-check('ZCARD', key(EXPIRES))
 local ids = {}
 for place, job in ipairs(jobs) do
   if ids[job.id] then return { 'exists', job.id } end
   ids[job.id] = true
-  check_indexes(job)
-  if redis.call('EXISTS', key(JOB, job.id)) == 1 then
-    local made = redis.call('HMGET', key(JOB, job.id), 'request', 'state')
+  check_queue(job.queue)
+  check_index(job, job.state)
+  if job.state == 'scheduled' then check_index(job, 'available') end
+  if job.expires then
+    check('ZCARD', key(EXPIRES))
+    check_index(job, 'discarded')
+  end
+  local made = redis.call('HMGET', key(JOB, job.id), 'request', 'state')
+  if made[2] then
     if made[1] ~= job.request then return { 'exists', job.id } end
     job.made = made[2]
   end

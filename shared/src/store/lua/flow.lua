@@ -1,4 +1,4 @@
--- Workflows, advanced by the script that ends a step. Shared by whatever ends jobs.
+-- Workflows, advanced by the script that ends a step. Shared by whatever ends jobs; made by `flows.make`.
 --
 -- A workflow is a tree in one hash. Its leaves are steps with a job each, its inner nodes are workflows within it, and `r` is
 -- the root. Of the whole: `state`, `name`, `created`, `ended`, `steps` (members of the root), and `bad`, `badtype`, `badwhy`
@@ -131,7 +131,6 @@ end
 
 -- Decides what the end of a job does to its workflow: to be called before the first write.
 local function flow_look(job, outcome, summary)
-  if not job.flow then return nil end
   local plan = flow_plan(job, summary)
   local state = plan.get('s:' .. job.step)
   -- A step may end while it waits: it was cancelled, or has expired.
@@ -154,4 +153,4 @@ local function flow_ended(plan)
   for _, told in ipairs(plan.told) do tell(told[1], 'api', plan.id, told[2]) end
 end
 
-flow_hooks.look, flow_hooks.ended = flow_look, flow_ended
+flows.look, flows.ended = flow_look, flow_ended

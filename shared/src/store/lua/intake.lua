@@ -38,7 +38,7 @@ local function take_in(job)
   if job.rate ~= '' then redis.pcall('HSET', key(QUEUE, job.queue), 'rate', job.rate) end
   if job.expires and job.state ~= 'discarded' then place(key(EXPIRES), job.id, job.expires) end
   if job.state == 'pending' then score = NOW_MS end
-  local _, index = index_of(job)
+  local _, index = index_of(job, job.state)
   place(index, job.id, job.state == 'available' and ready_score(job) or text(score))
   count(job.queue, job.state, 1)
   if job.state == 'available' then
