@@ -105,8 +105,11 @@ impl Store {
     }
 
     async fn queue_in(&self, partition: Partition, name: QueueName) -> Result<QueueStats, StoreError> {
-        let key = self.key(partition).queue(&name);
-        let hash = Hash::new(key.clone(), &Reply::new("queue", self.send(redis::cmd("HGETALL").arg(&key)).await?)?)?;
+        let keys = self.key(partition);
+        let mut pipe = redis::pipe();
+        pipe.atomic().cmd("HGETALL").arg(keys.queue(&name)).cmd("ZCARD").arg(keys.dead(&name));
+        let reply = Reply::new("queue", self.0.connection.transaction(&pipe).await?)?;
+        let hash = Hash::new(keys.queue(&name), &reply.list(0)?)?;
         let count = |state: JobState| Ok((state, hash.parsed::<u64>(state.as_str())?.unwrap_or(0)));
         let counts = JobState::ALL.into_iter().map(count).collect::<Result<_, StoreError>>()?;
         Ok(QueueStats {
@@ -116,7 +119,7 @@ impl Store {
             created_at: hash.time("created")?,
             concurrency: hash.parsed("concurrency")?,
             rate: hash.text("rate").map(str::to_owned),
-            dead: hash.parsed::<i64>("dead")?.map_or(0, |dead| u64::try_from(dead).unwrap_or(0)),
+            dead: u64::try_from(reply.int(1)?).unwrap_or(0),
             counts,
         })
     }

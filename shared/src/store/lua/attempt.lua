@@ -90,7 +90,6 @@ function ENDS.dead(job, item, look)
   place(key(ENDED, 'dead'), job.id, NOW)
   place(key(DEAD, job.queue), job.id, NOW)
   count(job.queue, 'discarded', 1)
-  count(job.queue, 'dead', 1)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, item.summary)
 end

@@ -108,7 +108,6 @@ local function leave(job)
   if job.expires then place(key(EXPIRES), job.id) end
   if job.timeout then place(key(TIMEOUTS), job.id) end
   if job.limit and job.state == 'active' then redis.call('SREM', key(RUNNING, job.limit), job.id) end
-  if job.dead then count(job.queue, 'dead', -1) end
   local kind, index = index_of(job, job.state)
   if kind == 'list' then leave_line(job.cron, job.id) else place(index, job.id) end
   if job.dead then place(key(DEAD, job.queue), job.id) end

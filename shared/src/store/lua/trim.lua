@@ -17,7 +17,6 @@ redis.call('ZCARD', key(TIMEOUTS))
 for i, id in ipairs(ids) do
   redis.call('ZREM', index, id)
   if jobs[i][2] then redis.call('ZREM', key(DEAD, jobs[i][3]), id) end
-  if arg(1) == 'dead' and jobs[i][3] then count(jobs[i][3], 'dead', -1) end
   forget(id, jobs[i][1])
 end
 return { NOW_MS, #ids }
