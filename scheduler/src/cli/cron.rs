@@ -10,7 +10,8 @@ use clap::ArgMatches;
 use serde_json::{Map, Value};
 
 use super::Failure;
-use super::args::{CronCommand, Format};
+use super::args::Format;
+use super::cron_args::CronCommand;
 use super::failure::{DATA, NO, USAGE};
 use super::redis::with_client;
 use super::table::{print, print_json};

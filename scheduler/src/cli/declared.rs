@@ -7,7 +7,8 @@ use carillon_shared::store::Store;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use super::args::{DirectoryArgs, Format};
+use super::args::Format;
+use super::declared_args::DirectoryArgs;
 use super::failure::{CHANGES, DATA, Failure, NO};
 use super::redis::with_client;
 use super::table::print_json;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write as _, stderr, stdout};
 use std::path::Path;
 
 use super::Failure;
-use super::args::{ImportArgs, ImportKind};
+use super::declared_args::{ImportArgs, ImportKind};
 use super::failure::{DATA, NO, NO_INPUT, SOFTWARE};
 use crate::import::{self, Circumstances, Import, Table};
 

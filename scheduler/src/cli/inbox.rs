@@ -6,7 +6,8 @@ use clap::ArgMatches;
 use serde_json::Value;
 
 use super::Failure;
-use super::args::{Format, InboxCommand};
+use super::args::Format;
+use super::jobs_args::InboxCommand;
 use super::redis::with_client;
 use super::table::{print, print_json};
 

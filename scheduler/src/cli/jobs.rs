@@ -11,9 +11,9 @@ use clap::ArgMatches;
 use serde_json::Value;
 
 use super::Failure;
-use super::args::JobsCommand;
 use super::failure::{NO, USAGE};
 use super::input;
+use super::jobs_args::JobsCommand;
 use super::redis::with_client;
 use super::table::print_json;
 

@@ -13,9 +13,9 @@ use carillon_shared::store::LedgerNews;
 use clap::ArgMatches;
 use tokio::time::sleep;
 
-use super::args::LedgerArgs;
 use super::calendar_args::Listing;
 use super::cron::{missing, on_one};
+use super::cron_args::LedgerArgs;
 use super::table::{print, print_json, print_row};
 use super::{Failure, Signals};
 

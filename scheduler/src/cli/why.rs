@@ -7,8 +7,9 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::args::{Format, WhyArgs};
+use super::args::Format;
 use super::cron::on_one;
+use super::cron_args::WhyArgs;
 use super::table::{print, print_json};
 
 pub(super) fn run(matches: &ArgMatches, args: &WhyArgs) -> Result<(), Failure> {

@@ -9,8 +9,9 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use super::Failure;
-use super::args::{Format, WorkerNames, WorkersCommand};
+use super::args::Format;
 use super::failure::{NO, USAGE};
+use super::jobs_args::{WorkerNames, WorkersCommand};
 use super::redis::with_client;
 use super::table::{print, print_json};
 
