@@ -38,6 +38,7 @@ const CALLS: &[&str] = &[
     "LSET KEY 0 value",
     "LTRIM KEY 0 1",
     "MGET KEY KEY",
+    "MSET KEY value",
     "MULTI",
     "PERSIST KEY",
     "PEXPIRE KEY 1",

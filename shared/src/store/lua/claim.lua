@@ -20,19 +20,24 @@ local NONE = {}
 
 -- What is handed out beside the record: read before the first write.
 local function extras(job)
-  local envelope = redis.call('GET', key(ENV, job.id)) or ''
-  if not job.parents and not job.lease then return { envelope, NONE, NONE } end
-  local parents, errors = {}, {}
+  if not job.parents and not job.lease then return { NONE, NONE } end
+  local errors, parents = {}, {}
   for parent in string.gmatch(job.parents or '', '[^,]+') do
     table.insert(parents, redis.call('GET', key(OUT, parent)) or 'null')
   end
   -- A job that was never claimed has no errors; one that was revived counts its attempts anew.
   if job.lease then errors = redis.call('LRANGE', key(ERRORS, job.id), 0, -1) end
-  return { envelope, errors, parents }
+  return { errors, parents }
 end
 
-local function handed(job, extra, changed)
-  return { job.id, extra[1], changed .. table.concat(job.flat, '\0'), extra[2], extra[3] }
+local function envelopes_of(jobs)
+  local names = {}
+  for i, job in ipairs(jobs) do names[i] = key(ENV, job.id) end
+  return #names > 0 and redis.call('MGET', unpack(names)) or names
+end
+
+local function handed(job, envelope, extra, changed)
+  return { job.id, envelope or '', changed .. table.concat(job.flat, '\0'), extra[1], extra[2] }
 end
 
 local replay = redis.call('GET', key(CLAIM, arg(1)))
@@ -40,7 +45,9 @@ if replay then
   local reply = { 'ok', NOW_MS }
   for id, lease in string.gmatch(replay, '(%S+) (%S+)') do
     local job = job_read(id)
-    if job and job.state == 'active' and job.lease == lease then table.insert(reply, handed(job, extras(job), '')) end
+    if job and job.state == 'active' and job.lease == lease then
+      table.insert(reply, handed(job, envelopes_of({ job })[1], extras(job), ''))
+    end
   end
   return reply
 end
@@ -125,8 +132,8 @@ local function deadline(held)
   return deadlines[held]
 end
 
-local reply, replayable = { 'ok', NOW_MS }, {}
-for _, job in ipairs(picked) do
+local reply, replayable, envelopes = { 'ok', NOW_MS }, {}, envelopes_of(picked)
+for i, job in ipairs(picked) do
   local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
   local lease = number .. '-' .. arg(1)
   local attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
@@ -148,7 +155,7 @@ for _, job in ipairs(picked) do
     .. '","attempt":' .. attempt .. '}')
   local changed = 'state\0active\0lease\0' .. lease .. '\0attempt\0' .. attempt .. '\0worker\0' .. worker .. '\0started\0'
     .. NOW .. '\0held\0' .. held .. '\0'
-  table.insert(reply, handed(job, job.extra, changed))
+  table.insert(reply, handed(job, envelopes[i], job.extra, changed))
 end
 if #picked > 0 then
   redis.call('SET', key(CLAIM, arg(1)), table.concat(replayable, ' '), 'PX', arg(5))

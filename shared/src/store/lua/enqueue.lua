@@ -42,7 +42,10 @@ end
 
 local taken = {}
 redis.call('XLEN', key(EVENTS))
-local ids = {}
+local ids, names, there = {}, {}, 0
+for place, job in ipairs(jobs) do names[place] = key(JOB, job.id) end
+-- Most often none of them is there, and no more need be asked.
+each_part(names, function(...) there = there + redis.call('EXISTS', ...) end)
 for place, job in ipairs(jobs) do
   if ids[job.id] then return { 'exists', job.id } end
   ids[job.id] = true
@@ -53,8 +56,8 @@ for place, job in ipairs(jobs) do
     check('ZCARD', key(EXPIRES))
     check_index(job, 'discarded')
   end
-  local made = redis.call('HMGET', key(JOB, job.id), 'request', 'state')
-  if made[2] then
+  if there > 0 and redis.call('EXISTS', names[place]) == 1 then
+    local made = redis.call('HMGET', names[place], 'request', 'state')
     if made[1] ~= job.request then return { 'exists', job.id } end
     job.made = made[2]
   end
@@ -78,6 +81,7 @@ for place, job in ipairs(jobs) do
 end
 
 local reply = { 'ok', NOW_MS }
+write_envelopes(jobs)
 for _, job in ipairs(jobs) do
   if not job.made and not job.ignored then take_in(job) end
   table.insert(reply, job.ignored and 'ignored' or job.made or job.state)

@@ -34,6 +34,7 @@ for _, job in ipairs(jobs) do check_indexes(job) end
 
 redis.call('HSET', key(FLOW, arg(1)), 'created', NOW_MS)
 for p = 1, #flow, 2 do redis.call('HSET', key(FLOW, arg(1)), flow[p], flow[p + 1]) end
+write_envelopes(jobs)
 for _, job in ipairs(jobs) do take_in(job) end
 tell('workflow.started', 'api', arg(1), '{"workflow_id":"' .. arg(1) .. '","workflow_name":'
   .. cjson.encode(redis.call('HGET', key(FLOW, arg(1)), 'name') or '') .. ',"total_steps":' .. redis.call('HGET', key(FLOW, arg(1)), 'steps') .. '}')

@@ -6,6 +6,18 @@ local function put(fields, name, value)
   fields[#fields + 1] = value
 end
 
+-- Writes the envelopes of jobs that are about to be taken in, all at once: before there is a job it has its envelope.
+local function write_envelopes(jobs)
+  local values = {}
+  for _, job in ipairs(jobs) do
+    if not job.made and not job.ignored then
+      local n = #values
+      values[n + 1], values[n + 2] = key(ENV, job.id), job.env
+    end
+  end
+  each_part(values, function(...) redis.call('MSET', ...) end)
+end
+
 -- `job`: id, state wanted, time, env, fields (pairs), and what the fields say by name.
 local function take_in(job)
   -- As it is now: another job of this batch may have replaced it, or its workflow have moved.
@@ -28,7 +40,6 @@ local function take_in(job)
     put(job.fields, 'ended', NOW)
     put(job.fields, 'expired', NOW)
   end
-  redis.call('SET', key(ENV, job.id), job.env)
   redis.call('HSET', key(JOB, job.id), 'state', job.state, 'attempt', '0', 'seq', job.seq, 'created', NOW,
     'enqueued', NOW, unpack(job.fields))
   if job.unique then

@@ -14,6 +14,11 @@ local function check(command, name)
   sound[name] = true
 end
 
+-- As many at once as Lua can hand on.
+local function each_part(list, act)
+  for from = 1, #list, ARGS_MAX do act(unpack(list, from, math.min(from + ARGS_MAX - 1, #list))) end
+end
+
 -- Gives a job its place in a sorted set; without a score it loses it. The last word counts.
 local function place(index, id, score)
   local of = places[index]
@@ -27,10 +32,10 @@ end
 -- Nothing that is written here keeps the rest from being written.
 local failed
 local function send(command, index, args)
-  for from = 1, #args, ARGS_MAX do
-    local answer = redis.pcall(command, index, unpack(args, from, math.min(from + ARGS_MAX - 1, #args)))
+  each_part(args, function(...)
+    local answer = redis.pcall(command, index, ...)
     if type(answer) == 'table' and answer.err then failed = failed or answer end
-  end
+  end)
 end
 
 -- How many jobs of a queue are in a state.
