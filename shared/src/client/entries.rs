@@ -9,7 +9,7 @@ use crate::cron::{Change, Definition, Pause, Spelling, Warning, change};
 use crate::id::nonce;
 use crate::job::Refusal;
 use crate::name::CronName;
-use crate::store::{EntryPut, PutReply, StoreError, StoredEntry};
+use crate::store::{EntryPut, StoreError, StoredEntry};
 
 /// What became of a registration.
 #[derive(Debug)]
@@ -73,8 +73,7 @@ impl Client {
         let queue = definition.envelope(Timestamp::from_ms(0), &[])?.queue;
         let partition = self.store.keys().partition_of(&queue);
         for _ in 0..TRIES_MAX {
-            let now = self.store.now().await?;
-            let existing = self.store.entry(&definition.name).await?;
+            let (now, existing) = self.store.look_for(&definition.name).await?;
             if existing.as_ref().is_some_and(|entry| entry.partition != partition) {
                 let message =
                     "the queue of this entry belongs to another partition: remove the entry, then register it anew";
@@ -93,19 +92,11 @@ impl Client {
                 source: source.as_ref(),
                 told: None,
             };
-            let Some(entry) = self.put_and_look(&put).await? else { continue };
+            let Some(entry) = self.store.put_and_read(&put).await? else { continue };
             let warnings = entry.schedule()?.warnings(now);
             return Ok(Registered { entry, created: existing.is_none(), warnings, spelling });
         }
         Err(ClientError::Contended(definition.name.clone()))
-    }
-
-    /// Makes a change and reads what came of it; `None` when the entry was changed by others meanwhile.
-    pub(super) async fn put_and_look(&self, put: &EntryPut<'_>) -> Result<Option<StoredEntry>, ClientError> {
-        match self.store.put_entry(put).await? {
-            PutReply::Stale => Ok(None),
-            PutReply::Put => Ok(self.store.entry(&put.definition.name).await?),
-        }
     }
 }
 

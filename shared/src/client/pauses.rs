@@ -113,7 +113,7 @@ impl Client {
                 source: entry.source.as_ref(),
                 told: Some(told),
             };
-            if let Some(changed) = self.put_and_look(&put).await? {
+            if let Some(changed) = self.store.put_and_read(&put).await? {
                 return Ok(changed);
             }
         }

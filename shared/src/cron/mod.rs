@@ -70,6 +70,7 @@ mod expression;
 mod field;
 mod interval;
 mod jitter;
+mod kept;
 mod ledger;
 mod ledger_query;
 mod mark;

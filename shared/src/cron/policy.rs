@@ -27,6 +27,18 @@ impl OverlapPolicy {
             Self::Enqueue => "enqueue",
         }
     }
+
+    /// The policy that the wire writes so.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        Some(match text {
+            "skip" => Self::Skip,
+            "allow" => Self::Allow,
+            "cancel_previous" | "cancel" => Self::CancelPrevious,
+            "enqueue" => Self::Enqueue,
+            _ => return None,
+        })
+    }
 }
 
 /// What becomes of instants that were missed: because a later one has come too, or because nobody was there to decide for

@@ -73,7 +73,7 @@ impl Definition {
     /// # Errors
     ///
     /// When a member is missing or wrong; the refusal names it.
-    pub fn read_kept(value: &Value) -> Result<Self, Refusal> {
+    pub(super) fn read_kept(value: &Value) -> Result<Self, Refusal> {
         Self::members(value).map(|(definition, ..)| definition)
     }
 
@@ -160,13 +160,9 @@ fn dst_fold(top: &Fields<'_>) -> Result<DstFold, Refusal> {
 }
 
 fn overlap_policy(top: &Fields<'_>) -> Result<OverlapPolicy, Refusal> {
-    match top.text("overlap_policy")? {
-        None | Some("skip") => Ok(OverlapPolicy::Skip),
-        Some("allow") => Ok(OverlapPolicy::Allow),
-        Some("cancel_previous" | "cancel") => Ok(OverlapPolicy::CancelPrevious),
-        Some("enqueue") => Ok(OverlapPolicy::Enqueue),
-        Some(_) => Err(top.refuse("overlap_policy", "`skip`, `allow`, `cancel_previous` or `enqueue`")),
-    }
+    let Some(text) = top.text("overlap_policy")? else { return Ok(OverlapPolicy::default()) };
+    let expected = "`skip`, `allow`, `cancel_previous` or `enqueue`";
+    OverlapPolicy::of(text).ok_or_else(|| top.refuse("overlap_policy", expected))
 }
 
 fn enabled(top: &Fields<'_>) -> Result<Option<bool>, Refusal> {

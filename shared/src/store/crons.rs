@@ -7,7 +7,7 @@ use serde_json::json;
 use super::entries::{bare_entry, entry};
 use super::record::Hash;
 use super::{Reply, Store, StoreError, StoredEntry, script};
-use crate::clock::Timestamp;
+use crate::clock::{BootInstant, Timestamp};
 use crate::cron::{Change, Definition, Source};
 use crate::id::Partition;
 use crate::name::CronName;
@@ -70,9 +70,19 @@ impl Store {
     ///
     /// When Redis cannot be reached or takes no more.
     pub async fn put_entry(&self, put: &EntryPut<'_>) -> Result<PutReply, StoreError> {
+        let put = self.put_and_read(put).await?;
+        Ok(if put.is_some() { PutReply::Put } else { PutReply::Stale })
+    }
+
+    /// Registers an entry, or changes it, and says how it stands now; `None` where it was changed since it was read.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached or takes no more.
+    pub async fn put_and_read(&self, put: &EntryPut<'_>) -> Result<Option<StoredEntry>, StoreError> {
         let keys = self.key(put.partition);
         let name = &put.definition.name;
-        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name), keys.declared()];
+        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name), keys.declared(), keys.definition(name)];
         let mark = |mark: Option<Timestamp>| mark.map(|at| at.as_ms().to_string()).unwrap_or_default();
         let standing = &put.change.standing;
         let pause = standing.pause.as_ref().map(|pause| json!(pause).to_string()).unwrap_or_default();
@@ -83,7 +93,7 @@ impl Store {
         let args = vec![
             name.as_str().into(),
             i64::try_from(put.revision_seen).unwrap_or(i64::MAX).into(),
-            put.definition.to_json().to_string().into(),
+            put.definition.to_kept_json().into(),
             i64::from(standing.enabled).into(),
             mark(standing.mark).into(),
             standing.uid.as_str().into(),
@@ -99,7 +109,10 @@ impl Store {
             source.into(),
         ];
         let reply = self.run(&script::cron_put, &keys, names, args).await?;
-        Ok(if reply.text(0)? == "ok" { PutReply::Put } else { PutReply::Stale })
+        if reply.text(0)? != "ok" {
+            return Ok(None);
+        }
+        entry(&keys, &reply.list(2)?, reply.time(1)?).map(Some)
     }
 
     /// Looks at an entry.
@@ -108,12 +121,20 @@ impl Store {
     ///
     /// When Redis cannot be reached, or what it holds is not an entry.
     pub async fn entry(&self, name: &CronName) -> Result<Option<StoredEntry>, StoreError> {
+        Ok(self.look_for(name).await?.1)
+    }
+
+    /// Looks at an entry, and says when.
+    pub(crate) async fn look_for(&self, name: &CronName) -> Result<(Timestamp, Option<StoredEntry>), StoreError> {
+        let mut now = Timestamp::MIN;
         for partition in self.partitions() {
-            if let Some(found) = self.entries_in(partition, std::slice::from_ref(name)).await?.pop() {
-                return Ok(Some(found));
+            let (read_at, mut found) = self.entries_at(partition, std::slice::from_ref(name)).await?;
+            now = read_at;
+            if let Some(found) = found.pop() {
+                return Ok((now, Some(found)));
             }
         }
-        Ok(None)
+        Ok((now, None))
     }
 
     /// Looks at every entry, by name.
@@ -182,20 +203,32 @@ impl Store {
     }
 
     async fn entries_in(&self, partition: Partition, names: &[CronName]) -> Result<Vec<StoredEntry>, StoreError> {
+        Ok(self.entries_at(partition, names).await?.1)
+    }
+
+    /// The entries of these names, and when they were read.
+    async fn entries_at(
+        &self,
+        partition: Partition,
+        names: &[CronName],
+    ) -> Result<(Timestamp, Vec<StoredEntry>), StoreError> {
         let keys = self.key(partition);
         let args = names.iter().map(|name| name.as_str().into()).collect();
+        let sent = BootInstant::now();
         let reply =
             self.run(&script::cron_look, &keys, names.iter().map(|name| keys.cron(name)).collect(), args).await?;
-        let read_at = reply.time(0)?;
+        let read_at = self.heard(&reply, 0, sent)?;
         let mut found = Vec::with_capacity(names.len());
-        for i in (1..reply.len()).filter(|&i| reply.is_list(i)) {
-            match entry(&keys, &reply.list(i)?, read_at) {
+        for item in reply.into_lists(1) {
+            // A name that nobody has is answered with no list.
+            let Ok(item) = item else { continue };
+            match entry(&keys, &item, read_at) {
                 Ok(entry) => found.push(entry),
                 // One unreadable entry must not hide the others.
                 Err(error) => tracing::error!(error = %error, "a cron entry cannot be read"),
             }
         }
-        Ok(found)
+        Ok((read_at, found))
     }
 
     /// Removes an entry, whatever it is by now. Its runs are not touched.
@@ -230,7 +263,7 @@ impl Store {
     ) -> Result<EntryRemoved, StoreError> {
         let keys = self.key(partition);
         let kept_ms = i64::try_from(LEDGER_KEPT_AFTER.as_millis()).unwrap_or(i64::MAX);
-        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name), keys.declared()];
+        let names = vec![keys.crons(), keys.cron(name), keys.ledger(name), keys.declared(), keys.definition(name)];
         let revision = revision_seen.map(|revision| revision.to_string()).unwrap_or_default();
         let args = vec![name.as_str().into(), kept_ms.into(), revision.into()];
         let reply = self.run(&script::cron_remove, &keys, names, args).await?;

@@ -80,7 +80,8 @@ impl Store {
         #[expect(clippy::cast_possible_truncation, reason = "a score in milliseconds, far below 2^53")]
         let next_at = reply.text(2)?.parse::<f64>().ok().map(|ms| Timestamp::from_ms(ms as i64));
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
-        for item in reply.lists(3)? {
+        for item in reply.into_lists(3) {
+            let item = item?;
             match entry(&keys, &item, now) {
                 Ok(entry) => entries.push(entry),
                 // One unreadable entry must not keep the others from firing.

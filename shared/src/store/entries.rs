@@ -137,13 +137,13 @@ impl StoredEntry {
     }
 }
 
-/// Reads `{name, fields, live runs, waiting}`.
+/// Reads `{name, fields and values joined by NUL, live runs, waiting}`.
 pub(super) fn entry(keys: &PartitionKeys, reply: &Reply, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
     let name = reply.text(0)?;
     if reply.len() == 1 {
         return Err(StoreError::corrupt(name, "its keys hold something else than an entry"));
     }
-    let hash = Hash::new(format!("{}cron entry {name}", keys.root()), &reply.list(1)?)?;
+    let hash = Hash::joined(format!("{}cron entry {name}", keys.root()), &reply.text(1)?);
     let runs = reply.list(2)?.texts(0)?;
     let run =
         |text: &String| text.parse().map_err(|_| StoreError::corrupt(name.as_str(), format!("`{text}` as a run")));
@@ -156,10 +156,9 @@ pub(super) fn entry(keys: &PartitionKeys, reply: &Reply, read_at: Timestamp) -> 
 
 /// Reads the hash of an entry alone.
 pub(super) fn bare_entry(partition: Partition, hash: &Hash, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
-    let json: String = hash.required("def")?;
-    let value = serde_json::from_str(&json).map_err(|error| StoreError::corrupt("cron entry", error.to_string()))?;
+    let json = hash.text("def").ok_or_else(|| StoreError::corrupt("cron entry", "its definition is missing"))?;
     let definition =
-        Definition::read_kept(&value).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
+        Definition::parse_kept(json).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
     let created_at = Timestamp::from_ms(hash.required("created")?);
     let pause = hash.text("pause").map(serde_json::from_str).transpose();
     Ok(StoredEntry {

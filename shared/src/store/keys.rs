@@ -27,6 +27,7 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("CLAIM", CLAIM),
     ("CRON", CRON),
     ("CRONS", CRONS),
+    ("DEF", DEF),
     ("DECLARED", DECLARED),
     ("LIVE", LIVE),
     ("WAIT", WAIT),
@@ -65,6 +66,7 @@ const DEAD: &str = "dead:";
 const CLAIM: &str = "claim:";
 const CRON: &str = "cron:";
 const CRONS: &str = "crons";
+const DEF: &str = "def:";
 const DECLARED: &str = "declared";
 const LIVE: &str = "live:";
 const WAIT: &str = "wait:";
@@ -378,6 +380,12 @@ impl PartitionKeys {
     #[must_use]
     pub fn claim(&self, request: &str) -> String {
         self.named(CLAIM, request)
+    }
+
+    /// What was registered of a cron entry: JSON. Apart from the rest, because a hash of small fields only is a small one.
+    #[must_use]
+    pub fn definition(&self, name: &CronName) -> String {
+        self.named(DEF, name)
     }
 
     /// A cron entry: hash.

@@ -124,7 +124,7 @@ scripts! {
     cron_aside: partition(),
     cron_due: partition(RECORD, ENTRY),
     cron_look: partition(RECORD, ENTRY),
-    cron_put: partition(),
+    cron_put: partition(RECORD, ENTRY),
     cron_remove: partition(),
     fire: partition(RECORD, MOVE, RUN, ENTRY),
     seal: partition(),

@@ -5,7 +5,7 @@ use carillon_shared::store::{Keys, PartitionKeys};
 use crate::snapshot::Snapshot;
 
 pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 36] = [
+    const INSIDE: [&str; 37] = [
         "job:",
         "env:",
         "out:",
@@ -22,6 +22,7 @@ pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Ve
         "claim:",
         "cron:",
         "crons",
+        "def:",
         "declared",
         "live:",
         "wait:",

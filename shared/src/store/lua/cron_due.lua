@@ -3,19 +3,18 @@
 --
 -- KEYS  crons, fence. ARGV 1 token, 2 how many at most, 3 how many to pass over, the earliest: they are being decided on.
 -- Pre   the token is this partition's fence.
--- Reply {"ok", now, next instant that has not come (ms) or "", {name, fields, live runs, waiting}…} | {"fenced", now, fence}.
+-- Reply {"ok", now, next instant that has not come (ms) or "", {name, fields joined, live runs, waiting}…} | {"fenced", now, fence}.
 
 local fence = redis.call('GET', key(FENCE)) or ''
 if fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
 local names = redis.call('ZRANGE', key(CRONS), '-inf', NOW, 'BYSCORE', 'LIMIT', arg(3), arg(2))
 local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
 local reply = { 'ok', NOW_MS, head[2] ~= 'inf' and head[2] or '' }
-for _, name in ipairs(names) do
-  local entry = entry_look(name)
+for i, entry in ipairs(entries_look(names)) do
   if entry then
-    table.insert(reply, entry)
+    reply[#reply + 1] = entry
   else
-    redis.call('ZREM', key(CRONS), name)
+    redis.call('ZREM', key(CRONS), names[i])
   end
 end
 return reply

@@ -1,7 +1,7 @@
 #!lua
 -- Registers an entry or changes one, as decided on the revision that was read.
 --
--- KEYS  crons, cron:<name>, ledger:<name>, declared. ARGV 1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
+-- KEYS  crons, cron:<name>, ledger:<name>, declared, def:<name>. ARGV 1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
 --       5 next instant (ms) or "", 6 uid, 7 anchor (ms) of @every, 8 next instant seen (ms) or "", 9 when the next instant
 --       is to be decided on (ms) or "", 10 pause (JSON) or "", 11 why instants that had come are given up by this change
 --       ("": none are), 12 the first of them (ms), 13 how many; 14 type and 15 data (JSON) of an event, or "";
@@ -9,46 +9,62 @@
 -- Pre   the entry still has the revision and the next instant that were seen: a fire in between must not be undone.
 -- Post  a higher revision; instants that had come and are given up have their row; run_count, created_at, last_run_at and
 --       uid of an existing entry are as they were; it is in `declared` if and only if a file declares it.
--- Reply {"ok", now, revision} | {"stale", now} | {"ok", …} again when this very put was made before.
+-- Reply {"ok", now, {name, fields joined, live runs, waiting}} with the entry as it stands then | {"stale", now} | {"ok", …} again
+--       when this very put was made before.
 
 local name = arg(1)
-local seen = redis.call('HMGET', key(CRON, name), 'rev', 'def', 'next', 'enabled', 'pause', 'src')
+local entry = key(CRON, name)
+local seen = redis.call('HMGET', entry, 'rev', 'def', 'next', 'enabled', 'pause', 'src', 'silent')
+local kept = redis.call('GET', key(DEF, name)) or seen[2]
 local rev = tonumber(seen[1] or '0')
 redis.call('ZCARD', key(CRONS))
-redis.call('XLEN', key(LEDGER, name))
-redis.call('SCARD', key(DECLARED))
+-- A ledger keeps what befell its entry; one that has no rows needs no notes.
+local has_ledger = redis.call('XLEN', key(LEDGER, name)) > 0
+local is_declared = redis.call('SCARD', key(DECLARED)) > 0
 if rev ~= tonumber(arg(2)) then
-  local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and seen[2] == arg(3) and seen[3] == arg(5)
+  local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and kept == arg(3) and seen[3] == arg(5)
     and seen[4] == arg(4) and (seen[5] or '') == arg(10) and (seen[6] or '') == arg(16)
-  if repeated then return { 'ok', NOW_MS, rev } end
+  if repeated then return { 'ok', NOW_MS, entries_look({ name })[1] } end
   return { 'stale', NOW_MS }
 end
 if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
--- A ledger keeps what befell its entry; one that has no rows needs no notes.
-local has_ledger = redis.call('XLEN', key(LEDGER, name)) > 0
 local function note(change)
   if has_ledger then redis.pcall('XADD', key(LEDGER, name), '*', 'x', change) end
+end
+local fields, gone = {}, {}
+local function put(field, value)
+  fields[#fields + 1] = field
+  fields[#fields + 1] = value
 end
 if rev == 0 then
   -- Revisions of an entry do not start where those of one before it did: a decision on that one is refused.
   rev = NOW_MS
-  redis.call('HSET', key(CRON, name), 'uid', arg(6), 'created', NOW_MS, 'runs', '0')
+  put('uid', arg(6))
+  put('created', NOW)
+  put('runs', '0')
   redis.call('PERSIST', key(LEDGER, name))
   note('registered')
 elseif seen[4] ~= arg(4) then
   note(arg(4) == '1' and 'enabled' or 'disabled')
-elseif seen[2] ~= arg(3) then
+elseif kept ~= arg(3) then
   note('changed')
 end
-redis.call('HSET', key(CRON, name), 'rev', rev + 1, 'def', arg(3), 'enabled', arg(4), 'next', arg(5), 'anchor', arg(7),
-  'updated', NOW_MS)
-if arg(10) ~= '' then redis.call('HSET', key(CRON, name), 'pause', arg(10)) else redis.call('HDEL', key(CRON, name), 'pause') end
-redis.call('HDEL', key(CRON, name), 'silent')
+put('rev', text(rev + 1))
+put('enabled', arg(4))
+put('next', arg(5))
+put('anchor', arg(7))
+put('updated', NOW)
+-- What is not said any more is kept no longer; the definition has left the fields for a key of its own.
+if arg(10) ~= '' then put('pause', arg(10)) elseif seen[5] then gone[#gone + 1] = 'pause' end
+if arg(16) ~= '' then put('src', arg(16)) elseif seen[6] then gone[#gone + 1] = 'src' end
+if seen[7] then gone[#gone + 1] = 'silent' end
+if seen[2] then gone[#gone + 1] = 'def' end
+redis.call('SET', key(DEF, name), arg(3))
+redis.call('HSET', entry, unpack(fields))
+if #gone > 0 then redis.call('HDEL', entry, unpack(gone)) end
 if arg(16) ~= '' then
-  redis.call('HSET', key(CRON, name), 'src', arg(16))
   redis.call('SADD', key(DECLARED), name)
-else
-  redis.call('HDEL', key(CRON, name), 'src')
+elseif is_declared then
   redis.call('SREM', key(DECLARED), name)
 end
 if arg(11) ~= '' then
@@ -60,4 +76,4 @@ if arg(11) ~= '' then
 end
 if arg(14) ~= '' then tell(arg(14), 'cron', name, arg(15)) end
 redis.call('ZADD', key(CRONS), arg(9) ~= '' and arg(9) or '+inf', name)
-return { 'ok', NOW_MS, rev + 1 }
+return { 'ok', NOW_MS, entries_look({ name })[1] }

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Removes an entry. Its runs are not touched: those in line are still let go one after the other.
 --
--- KEYS  crons, cron:<name>, ledger:<name>, declared. ARGV 1 name, 2 ledger kept for (ms), 3 revision seen, or "" for any.
+-- KEYS  crons, cron:<name>, ledger:<name>, declared, def:<name>. ARGV 1 name, 2 ledger kept for (ms), 3 revision seen, or "" for any.
 -- Pre   the entry still has the revision that was seen.
 -- Reply {"ok", now, {field, value, …}} with what it was | {"gone", now} | {"stale", now}.
 
@@ -12,7 +12,12 @@ if arg(3) ~= '' and (flat.err or redis.call('HGET', key(CRON, arg(1)), 'rev') ~=
 redis.call('ZCARD', key(CRONS))
 local has_ledger = redis.call('XLEN', key(LEDGER, arg(1))) > 0
 redis.call('SCARD', key(DECLARED))
-redis.call('DEL', key(CRON, arg(1)))
+local kept = redis.pcall('GET', key(DEF, arg(1)))
+if type(kept) == 'string' and not flat.err then
+  flat[#flat + 1] = 'def'
+  flat[#flat + 1] = kept
+end
+redis.call('DEL', key(CRON, arg(1)), key(DEF, arg(1)))
 redis.call('ZREM', key(CRONS), arg(1))
 redis.call('SREM', key(DECLARED), arg(1))
 if has_ledger then redis.pcall('XADD', key(LEDGER, arg(1)), '*', 'x', 'removed') end
