@@ -7,7 +7,7 @@ use crate::clock::{BootInstant, Timestamp};
 use crate::cron::{Decision, FireKind};
 use crate::id::{JobId, Partition};
 use crate::job::Envelope;
-use crate::name::CronName;
+use crate::name::{CronName, QueueName};
 
 /// The job that a decision makes.
 #[derive(Debug, Clone)]
@@ -112,7 +112,10 @@ impl Store {
     async fn fire_as(&self, partition: Partition, token: &str, items: &[FireItem]) -> Result<FireReply, StoreError> {
         let keys = self.key(partition);
         let mut names = vec![keys.crons(), keys.fence(), keys.due(), keys.expires(), keys.ended("cancelled")];
-        let mut args: Vec<Arg<'_>> = vec![token.into()];
+        let mut args: Vec<Arg<'_>> = vec![token.into(), self.ledger_items_max().into()];
+        names.reserve(6 * items.len());
+        args.reserve(20 * items.len());
+        let mut queues: Vec<&QueueName> = Vec::new();
         for item in items {
             names.extend([
                 keys.cron(&item.name),
@@ -120,17 +123,17 @@ impl Store {
                 keys.wait(&item.name),
                 keys.ledger(&item.name),
             ]);
+            push_item(&mut args, item);
             if let FireDecision::Fire(_, run) = &item.decision {
-                let queue = &run.envelope.queue;
-                names.extend([
-                    keys.job(run.id),
-                    keys.envelope(run.id),
-                    keys.ready(queue),
-                    keys.queue(queue),
-                    keys.bell(queue),
-                ]);
+                names.extend([keys.job(run.id), keys.envelope(run.id)]);
+                push_run(&mut args, run);
+                if !queues.contains(&&run.envelope.queue) {
+                    queues.push(&run.envelope.queue);
+                }
             }
-            args.extend(self.item_args(item));
+        }
+        for queue in queues {
+            names.extend([keys.ready(queue), keys.queue(queue), keys.bell(queue)]);
         }
         let sent = BootInstant::now();
         let reply = self.run(&script::fire, &keys, names, args).await?;
@@ -140,43 +143,38 @@ impl Store {
         }
         reply.texts(2)?.iter().map(|code| fire_result(code)).collect::<Result<_, _>>().map(FireReply::Applied)
     }
+}
 
-    fn item_args<'a>(&self, item: &'a FireItem) -> Vec<Arg<'a>> {
-        let ms = |mark: Option<Timestamp>| Arg::from(mark.map(|at| at.as_ms().to_string()).unwrap_or_default());
-        let (decision, reason) = match &item.decision {
-            FireDecision::Fire(Decision::CancelAndFire, _) => ("cancel", ""),
-            FireDecision::Fire(Decision::FireBehind, _) => ("behind", ""),
-            FireDecision::Fire(..) => ("fire", ""),
-            FireDecision::Skip(reason) => ("skip", *reason),
-        };
-        let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
-        let mut args: Vec<Arg<'a>> = vec![
-            item.name.as_str().into(),
-            i64::try_from(item.revision_seen).unwrap_or(i64::MAX).into(),
-            ms(item.mark_seen),
-            ms(item.next_mark),
-            ms(item.look_at),
-            decision.into(),
-            reason.into(),
-            live.join(" ").into(),
-            item.scheduled.as_ms().into(),
-            i64::try_from(item.instants).unwrap_or(i64::MAX).into(),
-            self.ledger_items_max().into(),
-            item.told.as_str().into(),
-            item.kind.as_str().into(),
-            item.because.as_str().into(),
-        ];
-        let FireDecision::Fire(_, run) = &item.decision else {
-            args.extend(["".into(), "".into(), 0.into()]);
-            return args;
-        };
-        let json = serde_json::Value::Object(run.envelope.to_json(run.id)).to_string();
-        args.extend([run.id.to_string().into(), json.into()]);
-        let mut fields = record_fields(&run.envelope);
-        fields.push(("cron", item.name.as_str().into()));
-        args.extend(flattened(fields));
-        args
-    }
+fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
+    let ms = |mark: Option<Timestamp>| mark.map_or(Arg::Text(""), |at| at.as_ms().into());
+    let (decision, reason) = match &item.decision {
+        FireDecision::Fire(Decision::CancelAndFire, _) => ("cancel", ""),
+        FireDecision::Fire(Decision::FireBehind, _) => ("behind", ""),
+        FireDecision::Fire(..) => ("fire", ""),
+        FireDecision::Skip(reason) => ("skip", *reason),
+    };
+    let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
+    args.extend([
+        item.name.as_str().into(),
+        i64::try_from(item.revision_seen).unwrap_or(i64::MAX).into(),
+        ms(item.mark_seen),
+        ms(item.next_mark),
+        ms(item.look_at),
+        decision.into(),
+        reason.into(),
+        live.join(" ").into(),
+        item.scheduled.as_ms().into(),
+        i64::try_from(item.instants).unwrap_or(i64::MAX).into(),
+        item.told.as_str().into(),
+        item.kind.as_str().into(),
+        item.because.as_str().into(),
+    ]);
+}
+
+fn push_run<'a>(args: &mut Vec<Arg<'a>>, run: &'a Run) {
+    let json = serde_json::Value::Object(run.envelope.to_json(run.id)).to_string();
+    args.extend([run.id.to_string().into(), json.into()]);
+    args.extend(flattened(record_fields(&run.envelope)));
 }
 
 fn fire_result(code: &str) -> Result<FireResult, StoreError> {

@@ -1,14 +1,14 @@
 #!lua
 -- Applies what was decided about due instants: the only place where a cron entry fires.
 --
--- KEYS  events, crons, fence, due, expires, ended:cancelled, then per item: cron, live, wait, ledger, job, env, ready, queue,
---       bell.
--- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership); then per item:
---       1 name, 2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, "" for none),
---       5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live
---       runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 items of the ledger kept, 12 extra members
---       of the event (JSON, may be empty), 13 kind (scheduled | catch_up | manual | backfill), 14 what the row keeps beside
---       the reason (may be empty), 15 job id, 16 envelope, 17 number of field pairs, the pairs.
+-- KEYS  events, told, crons, fence, due, expires, ended:cancelled, then per item: cron, live, wait, ledger, and where it makes a
+--       job: job, env; then per queue: ready, queue, bell.
+-- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership), 2 items of each ledger
+--       kept; then per item: 1 name, 2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, ""
+--       for none), 5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason,
+--       8 live runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the
+--       event (JSON, may be empty), 12 kind (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason
+--       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 number of field pairs, the pairs.
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -43,79 +43,121 @@ local function first_there(ids)
   end
 end
 
+-- Reads at once what can be asked of many entries at once: when each is due by the index, whether their ledgers are ledgers,
+-- and whether anything at all is there of their runs and of the jobs to be made: most often nothing is, and no more need be
+-- asked.
+local function look(items)
+  local names, beside, ledgers = {}, {}, {}
+  for i, item in ipairs(items) do
+    names[i] = item.name
+    ledgers[i], ledgers[#items + i] = item.ledger, '$'
+    local n = #beside
+    beside[n + 1], beside[n + 2], beside[n + 3] = item.live_key, item.wait_key, item.job.key
+  end
+  local scores = redis.call('ZMSCORE', key(CRONS), unpack(names))
+  redis.call('XREAD', 'COUNT', '1', 'STREAMS', unpack(ledgers))
+  local all_rest = redis.call('EXISTS', unpack(beside)) == 0
+  for i, item in ipairs(items) do
+    item.score = scores[i]
+    item.rests = all_rest or redis.call('EXISTS', item.live_key, item.wait_key, item.job.key or item.live_key) == 0
+  end
+end
+
+-- Queues whose keys are sound.
+local sound_queues = {}
+local function check_job(item)
+  local job = item.job
+  if item.rests and sound_queues[job.queue] and not job.limit then return end
+  check_indexes(job)
+  sound_queues[job.queue] = true
+end
+
 local function refusal(item)
-  local now = redis.call('HMGET', key(CRON, item.name), 'rev', 'next', 'runs', 'silent', 'rung')
+  local now = redis.call('HMGET', item.cron_key, 'rev', 'next', 'runs', 'silent', 'rung')
   if not now[1] then return 'gone' end
+  local job = item.job
+  job.exists = job.id and not item.rests and redis.call('EXISTS', job.key) == 1
   if item.kind == 'backfill' then
-    if item.job.id ~= '' and redis.call('EXISTS', key(JOB, item.job.id)) == 1 then return 'already' end
+    if job.exists then return 'already' end
     -- What the schedule has yet to decide on is not ours to decide.
     if now[2] ~= '' and tonumber(now[2]) <= item.scheduled then return 'early' end
   end
   -- A run that somebody asked for has an id of its own: it is there if this very call was made before.
-  if item.seen == '' and redis.call('EXISTS', key(JOB, item.job.id)) == 1 then return 'ok' end
+  if item.seen == '' and job.exists then return 'ok' end
   if item.seen ~= '' and now[2] ~= item.seen then return 'already' end
   if now[1] ~= item.rev then return 'stale' end
-  if item.seen ~= '' and tonumber(redis.call('ZSCORE', key(CRONS), item.name) or item.seen) > NOW_MS then return 'early' end
+  if item.seen ~= '' and tonumber(item.score or item.seen) > NOW_MS then return 'early' end
   item.runs, item.silent, item.rung = tonumber(now[3] or '0'), now[4], tonumber(now[5] or '0')
-  local live, gone = live_runs(item.name)
-  if table.concat(live, ' ') ~= item.live_seen then return 'stale' end
-  item.live, item.gone = live, gone
-  -- More runs than one call may end: these are cancelled now, and the decision is made again.
-  item.partial = item.decision == 'cancel' and redis.call('ZCARD', key(LIVE, item.name)) > #live + #gone
-  -- A run whose record has vanished ends nobody's wait: if all that are left wait, the first of them is let go.
-  local waiting = redis.call('LRANGE', key(WAIT, item.name), 0, 99)
-  item.stuck = #gone > 0 and #live > 0 and item.decision ~= 'cancel' and all_wait(live) and first_there(waiting) or nil
-  check('XLEN', key(LEDGER, item.name))
-  if item.decision ~= 'skip' then
-    item.job.exists = redis.call('EXISTS', key(JOB, item.job.id)) == 1
-    check_indexes(item.job)
+  item.live, item.gone, item.cancel = {}, {}, {}
+  if item.rests then
+    if item.live_seen ~= '' then return 'stale' end
+  else
+    item.live, item.gone = live_runs(item.name)
+    if table.concat(item.live, ' ') ~= item.live_seen then return 'stale' end
+    -- More runs than one call may end: these are cancelled now, and the decision is made again.
+    item.partial = item.decision == 'cancel' and redis.call('ZCARD', item.live_key) > #item.live + #item.gone
+    -- A run whose record has vanished ends nobody's wait: if all that are left wait, the first of them is let go.
+    local waiting = redis.call('LRANGE', item.wait_key, 0, 99)
+    item.stuck = #item.gone > 0 and #item.live > 0 and item.decision ~= 'cancel' and all_wait(item.live)
+      and first_there(waiting) or nil
   end
-  item.cancel = {}
+  if job.id then check_job(item) end
   if item.decision == 'cancel' then
-    for _, id in ipairs(live) do
-      local job = job_read(id)
-      check_indexes(job)
-      table.insert(item.cancel, job)
+    for _, id in ipairs(item.live) do
+      local run = job_read(id)
+      check_indexes(run)
+      item.cancel[#item.cancel + 1] = run
     end
   end
   return nil
 end
 
+local rows_kept = arg(2)
+
 local function start(item)
   local job = item.job
   if job.exists then return end
   job.state, job.attempt, job.seq = 'available', '0', next_seq(job.queue)
-  if item.decision == 'behind' then
-    table.insert(job.fields, 'waits')
-    table.insert(job.fields, '1')
-  end
-  redis.call('SET', key(ENV, job.id), job.env)
-  redis.call('HSET', key(JOB, job.id), 'state', 'available', 'attempt', '0', 'seq', job.seq, 'created', NOW,
-    'enqueued', NOW, unpack(job.fields))
+  redis.call('HSET', job.key, 'state', 'available', 'attempt', '0', 'seq', job.seq, 'created', NOW,
+    'enqueued', NOW, 'cron', item.name, unpack(ARGV, job.first, job.last))
   if job.expires then place(key(EXPIRES), job.id, job.expires) end
-  redis.call('ZADD', key(LIVE, item.name), text(item.scheduled), job.id)
+  redis.call('ZADD', item.live_key, item.scheduled_text, job.id)
   if item.decision == 'behind' then
+    redis.call('HSET', job.key, 'waits', '1')
     wait_in_line(item.name, job.id)
   else
-    place(key(READY, job.queue), job.id, ready_score(job))
+    place(usual_key(READY, job.queue), job.id, ready_score(job))
     ring(job.queue, 1)
   end
   count(job.queue, 'available', 1)
   tell_enqueued(job)
 end
 
--- Many entries are due at one instant, which is written out once.
+-- Many entries are due at one instant, which is written out once, and so is how long ago it was.
 local instants = {}
 local function written(ms)
-  instants[ms] = instants[ms] or rfc3339(ms)
-  return instants[ms]
+  local instant = instants[ms]
+  if not instant then
+    local scheduled = rfc3339(ms)
+    instant = {
+      times = ',"scheduled_time":"' .. scheduled .. '","scheduled_at":"' .. scheduled .. '"',
+      late_ms = text(math.max(0, NOW_MS - ms)),
+    }
+    instants[ms] = instant
+  end
+  return instant
 end
 
 local NOW_WRITTEN = rfc3339(NOW_MS, true)
 
+-- One more, as text.
+local function after(number)
+  return text(math.min(number + 1, 9007199254740991))
+end
+
 local function apply(item)
   for _, id in ipairs(item.gone) do
-    redis.call('ZREM', key(LIVE, item.name), id)
+    redis.call('ZREM', item.live_key, id)
     leave_line(item.name, id)
   end
   if item.stuck then let_go(item.stuck) end
@@ -124,76 +166,100 @@ local function apply(item)
     if job.waits then leave_line(item.name, job.id) end
   end
   for _, job in ipairs(item.cancel) do
-    local look = { run = { gone = {}, ledger = redis.call('XLEN', key(LEDGER, item.name)) > 0 } }
+    local look = { run = { gone = {}, ledger = redis.call('XLEN', item.ledger) > 0 } }
     cancel_job(job, look, 'cron', 'replaced by the next run')
   end
   if item.partial then return 'stale' end
   local fired, changed = item.decision ~= 'skip', {}
-  local function put(field, value)
-    changed[#changed + 1] = field
-    changed[#changed + 1] = value
-  end
-  local scheduled, late_ms = written(item.scheduled), text(math.max(0, NOW_MS - item.scheduled))
-  local times = ',"scheduled_time":"' .. scheduled .. '","scheduled_at":"' .. scheduled .. '"'
-  local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', text(item.scheduled), 'a', NOW,
-    'n', text(item.instants), 'k', item.kind, 'j', fired and item.job.id or '', 'l', item.live[1] or '' }
+  local instant, first_live = written(item.scheduled), item.live[1]
+  local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', item.scheduled_text, 'a', NOW,
+    'n', item.instants, 'k', item.kind, 'j', fired and item.job.id or '', 'l', first_live or '' }
   if item.because ~= '' then
-    table.insert(row, 'w')
-    table.insert(row, item.because)
+    row[#row + 1] = 'w'
+    row[#row + 1] = item.because
   end
   if fired then
     start(item)
-    item.runs = math.min(item.runs + 1, 9007199254740991)
-    put('runs', text(item.runs))
-    put('last', NOW)
-    if item.seen ~= '' then put('rung', text(math.min(item.rung + 1, 9007199254740991))) end
+    local runs = after(item.runs)
+    changed = { 'runs', runs, 'last', NOW }
+    if item.seen ~= '' then
+      changed[5] = 'rung'
+      changed[6] = after(item.rung)
+    end
     tell('cron.triggered', 'cron', item.name, '{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id
-      .. '","job_type":"' .. item.job.type .. '","run_count":' .. text(item.runs) .. times
+      .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
       .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
-      .. tostring(item.kind == 'manual') .. ',"missed_count":' .. (item.instants - 1) .. ',"lateness_ms":' .. late_ms
+      .. (item.kind == 'manual' and 'true' or 'false') .. ',"missed_count":'
+      .. (item.instants == '1' and '0' or text(tonumber(item.instants) - 1)) .. ',"lateness_ms":' .. instant.late_ms
       .. item.extra .. '}')
   else
-    local live = item.live[1] and ',"active_job_id":"' .. item.live[1] .. '","existing_job_id":"' .. item.live[1] .. '"' or ''
+    local live = first_live and ',"active_job_id":"' .. first_live .. '","existing_job_id":"' .. first_live .. '"' or ''
     tell('cron.skipped', 'cron', item.name, '{"cron_name":"' .. item.name .. '","reason":"' .. item.reason .. '"' .. live
-      .. times .. ',"kind":"' .. item.kind .. '","skipped_count":' .. item.instants .. ',"lateness_ms":' .. late_ms
-      .. item.extra .. '}')
+      .. instant.times .. ',"kind":"' .. item.kind .. '","skipped_count":' .. item.instants .. ',"lateness_ms":'
+      .. instant.late_ms .. item.extra .. '}')
   end
   -- A disabled entry says so once in its ledger, and does not push out what it did before.
   local silent = item.reason == 'disabled'
   if not (silent and item.silent) then
-    redis.pcall('XADD', key(LEDGER, item.name), 'MAXLEN', '~', item.rows_kept, '*', unpack(row))
+    redis.pcall('XADD', item.ledger, 'MAXLEN', '~', rows_kept, '*', unpack(row))
   end
-  if silent then put('silent', '1') end
+  local n = #changed
+  if silent then
+    changed[n + 1], changed[n + 2] = 'silent', '1'
+    n = n + 2
+  end
   if item.seen ~= '' then
-    put('next', item.next)
+    changed[n + 1], changed[n + 2] = 'next', item.next
     place(key(CRONS), item.name, item.look_at ~= '' and item.look_at or '+inf')
   end
-  if #changed > 0 then redis.call('HSET', key(CRON, item.name), unpack(changed)) end
+  if #changed > 0 then redis.call('HSET', item.cron_key, unpack(changed)) end
 end
 
-local reply, items, i = { 'ok', NOW_MS }, {}, 2
-while arg(i) do
-  local pairs_n = tonumber(arg(i + 16))
+-- The items, in groups: no entry comes twice in one, so that nothing that is done to one changes what was read of another.
+local groups, seen_names, KEYS, k, i = { {} }, {}, KEYS, 8, 3
+while arg(i + 12) do
+  local name, rev, seen, next_mark, look_at, decision, reason, live_seen, scheduled, instants_n, extra, kind, because, id, env,
+    pairs_n = unpack(ARGV, i + 4, i + 19)
+  local job = {}
   local item = {
-    name = arg(i), rev = arg(i + 1), seen = arg(i + 2), next = arg(i + 3), look_at = arg(i + 4), decision = arg(i + 5),
-    reason = arg(i + 6), live_seen = arg(i + 7), scheduled = tonumber(arg(i + 8)), instants = tonumber(arg(i + 9)),
-    rows_kept = arg(i + 10), extra = arg(i + 11), kind = arg(i + 12), because = arg(i + 13),
-    job = { id = arg(i + 14), env = arg(i + 15), fields = {} },
+    name = name, rev = rev, seen = seen, next = next_mark, look_at = look_at, decision = decision, reason = reason,
+    live_seen = live_seen, scheduled = tonumber(scheduled), scheduled_text = scheduled, instants = instants_n,
+    extra = extra, kind = kind, because = because, job = job,
+    cron_key = KEYS[k], live_key = KEYS[k + 1], wait_key = KEYS[k + 2], ledger = KEYS[k + 3],
   }
-  for p = 0, pairs_n - 1 do
-    local name, value = arg(i + 17 + 2 * p), arg(i + 18 + 2 * p)
-    item.job[name] = value
-    table.insert(item.job.fields, name)
-    table.insert(item.job.fields, value)
+  k, i = k + 4, i + 13
+  if decision ~= 'skip' then
+    local last = i + 6 + 2 * tonumber(pairs_n)
+    job.id, job.env, job.key, job.env_key, job.cron = id, env, KEYS[k], KEYS[k + 1], name
+    for p = i + 7, last, 2 do job[ARGV[p]] = ARGV[p + 1] end
+    job.first, job.last = i + 7, last
+    k, i = k + 2, last - 3
+    expect(job.queue)
   end
-  i = i + 17 + 2 * pairs_n
-  if item.decision ~= 'skip' then expect(item.job.queue) end
-  table.insert(items, item)
+  if seen_names[name] then
+    groups[#groups + 1], seen_names = {}, {}
+  end
+  seen_names[name] = true
+  local group = groups[#groups]
+  group[#group + 1] = item
 end
-for _, item in ipairs(items) do
+local reply = { 'ok', NOW_MS }
+for _, items in ipairs(groups) do
+  if #items > 0 then look(items) end
+  local codes = {}
+  for n, item in ipairs(items) do codes[n] = refusal(item) or false end
+  -- Before there is a job it has its envelope.
+  local envelopes = {}
+  for n, item in ipairs(items) do
+    local job, last = item.job, #envelopes
+    if not codes[n] and job.id and not job.exists and not item.partial then
+      envelopes[last + 1], envelopes[last + 2] = job.env_key, job.env
+    end
+  end
+  if #envelopes > 0 then redis.call('MSET', unpack(envelopes)) end
   -- Each item is a unit: entries are independent, and one that is refused does not hold up the others.
-  local code = refusal(item)
-  if not code then code = apply(item) end
-  table.insert(reply, code or 'ok')
+  for n, item in ipairs(items) do
+    reply[#reply + 1] = codes[n] or apply(item) or 'ok'
+  end
 end
 return reply
