@@ -3,14 +3,12 @@
 //! A crash before the script changes nothing, and after it everything is done. What was decided on an entry that changed
 //! meanwhile is refused, and is read again on the next round.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
-use carillon_shared::cron::{Decision, Timetable, WAITING_TOLD};
+use carillon_shared::cron::{Decision, WAITING_TOLD};
 use carillon_shared::id::Partition;
-use carillon_shared::name::CronName;
 use carillon_shared::store::{
     DueEntries, FireDecision, FireItem, FireReply, FireResult, Store, StoreError, StoredEntry, Unreadable,
 };
@@ -19,21 +17,20 @@ use carillon_shared::telemetry::queue_label;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
+use super::compiled::Compiled;
 use super::term::Progress;
 use super::{ClockHold, Duty, Term};
 
 /// Decisions in one call.
 const BATCH: usize = 50;
 /// Calls on the way while the next decisions are made.
-const ON_THE_WAY_MAX: usize = 2;
+const ON_THE_WAY_MAX: usize = 4;
 /// A registration is noticed within so long.
 const REST_MAX: Duration = Duration::from_millis(200);
 /// An entry that cannot be read is looked at again after so long.
 const UNREADABLE_REST: Duration = Duration::from_secs(60);
 /// While the clock cannot be believed it is looked at so often.
 const HELD_REST: Duration = Duration::from_millis(500);
-/// Schedules that are kept compiled.
-const COMPILED_MAX: usize = 20_000;
 
 /// Fires the entries of one partition.
 pub(crate) struct Fire {
@@ -42,13 +39,7 @@ pub(crate) struct Fire {
     term: Arc<Term>,
     hold: Arc<ClockHold>,
     progress: Progress,
-    compiled: HashMap<CronName, Compiled>,
-}
-
-struct Compiled {
-    uid: String,
-    revision: u64,
-    timetable: Arc<Timetable>,
+    compiled: Compiled,
 }
 
 impl Duty for Fire {
@@ -118,7 +109,7 @@ impl Fire {
         hold: Arc<ClockHold>,
         progress: Progress,
     ) -> Self {
-        Self { store, partition, term, hold, progress, compiled: HashMap::new() }
+        Self { store, partition, term, hold, progress, compiled: Compiled::default() }
     }
 
     /// Waits until no more than `left` batches are on the way.
@@ -136,7 +127,7 @@ impl Fire {
     fn decide(&mut self, entries: &[StoredEntry], now: Timestamp, unreadable: &mut Vec<Unreadable>) -> Vec<FireItem> {
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {
-            let decided = self.timetable(entry).and_then(|timetable| FireItem::due(entry, &timetable, now));
+            let decided = self.compiled.timetable(entry).and_then(|timetable| FireItem::due(entry, &timetable, now));
             let name = || entry.definition.name.to_string();
             match decided {
                 Ok(item) => items.push(item),
@@ -158,37 +149,23 @@ impl Fire {
         }
         Ok(done)
     }
-
-    fn timetable(&mut self, entry: &StoredEntry) -> Result<Arc<Timetable>, StoreError> {
-        let name = &entry.definition.name;
-        let known = self.compiled.get(name);
-        if let Some(known) = known.filter(|known| known.uid == entry.uid && known.revision == entry.revision) {
-            return Ok(known.timetable.clone());
-        }
-        if self.compiled.len() >= COMPILED_MAX {
-            self.compiled.clear();
-        }
-        let timetable = Arc::new(entry.timetable()?);
-        let compiled = Compiled { uid: entry.uid.clone(), revision: entry.revision, timetable: timetable.clone() };
-        self.compiled.insert(name.clone(), compiled);
-        Ok(timetable)
-    }
 }
 
 /// Counts and tells what was applied.
 fn note(items: &[FireItem], results: &[FireResult], now: Timestamp) {
+    let lateness = metrics::histogram!(metric::CRON_LATENESS_SECONDS);
+    let mut fired: Vec<(&str, u64)> = Vec::new();
     for (item, result) in items.iter().zip(results) {
         if *result != FireResult::Applied {
             debug!(cron.name = %item.name, ?result, "decided on what has changed; it is read again");
             continue;
         }
-        metrics::histogram!(metric::CRON_LATENESS_SECONDS).record(now.since(item.scheduled).as_secs_f64());
+        lateness.record(now.since(item.scheduled).as_secs_f64());
         match &item.decision {
-            FireDecision::Fire(_, run) => {
-                let queue = queue_label(run.envelope.queue.as_str());
-                metrics::counter!(metric::CRON_FIRED_TOTAL).increment(1);
-                metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue).increment(1);
-            }
+            FireDecision::Fire(_, run) => match fired.iter_mut().find(|(queue, _)| *queue == run.envelope.queue.as_str()) {
+                Some((_, count)) => *count += 1,
+                None => fired.push((run.envelope.queue.as_str(), 1)),
+            },
             FireDecision::Skip(reason) => {
                 metrics::counter!(metric::CRON_SKIPPED_TOTAL, label::REASON => *reason).increment(1);
             }
@@ -197,5 +174,9 @@ fn note(items: &[FireItem], results: &[FireResult], now: Timestamp) {
         if behind && item.waiting > WAITING_TOLD {
             warn!(cron.name = %item.name, runs.waiting = item.waiting, "runs pile up behind one that has not ended");
         }
+    }
+    for (queue, count) in fired {
+        metrics::counter!(metric::CRON_FIRED_TOTAL).increment(count);
+        metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(queue)).increment(count);
     }
 }

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 mod clock_hold;
+mod compiled;
 mod expire;
 mod fire;
 mod intake;

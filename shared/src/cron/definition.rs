@@ -1,5 +1,6 @@
 //! Cron entries: what a client registers. It is read in [`registration`](super::registration).
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -53,6 +54,12 @@ pub struct Definition {
 /// The member of a job's `meta` in which the identity of its entry travels.
 pub(super) const RUN_AS: &str = "run_as";
 
+/// A job of which nothing is said beside its type, arguments and `meta`.
+static USUAL: LazyLock<Envelope> = LazyLock::new(|| {
+    let usual = Envelope::read(&json!({"type": "usual", "args": []}), Timestamp::from_ms(0));
+    usual.expect("a type and arguments make a job")
+});
+
 impl Definition {
     /// The compiled schedule. `anchor` is where `@every` counts from.
     ///
@@ -105,9 +112,18 @@ impl Definition {
                 "options.unique has no place in a cron entry: overlap_policy says what becomes of a second run";
             return Err(Refusal::field("options.unique", message));
         }
-        let job =
-            json!({"type": self.job_type.as_str(), "args": self.args, "meta": self.meta, "options": self.options});
-        let mut envelope = Envelope::read(&job, now)?;
+        let mut envelope = if self.options.is_empty() {
+            Envelope {
+                job_type: self.job_type.clone(),
+                args: self.args.clone(),
+                meta: self.meta.clone(),
+                ..USUAL.clone()
+            }
+        } else {
+            let job =
+                json!({"type": self.job_type.as_str(), "args": self.args, "meta": self.meta, "options": self.options});
+            Envelope::read(&job, now)?
+        };
         if let Some(run_as) = &self.run_as {
             envelope.meta.insert(RUN_AS.to_owned(), run_as.as_str().into());
         }
@@ -117,7 +133,7 @@ impl Definition {
         Ok(envelope)
     }
 
-    /// The definition as it is kept: what [`Definition::read`] reads back.
+    /// The whole definition, every default said: what [`Definition::read`] reads back.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut map = Map::new();

@@ -101,6 +101,12 @@ impl Schedule {
         }
     }
 
+    /// Whether its instants are counted from an anchor, as those of `@every` are.
+    #[must_use]
+    pub const fn is_anchored(&self) -> bool {
+        matches!(self.plan, Plan::Every(_))
+    }
+
     /// Whether it fires at exactly this instant.
     #[must_use]
     pub fn is_due_at(&self, at: Timestamp) -> bool {

@@ -140,13 +140,10 @@ fn run(
 fn told(entry: &StoredEntry, waiting: u64) -> String {
     let definition = &entry.definition;
     let queue = definition.options.get("queue").and_then(Value::as_str).unwrap_or("default");
-    let members = json!({
-        "cron_expression": definition.expression,
-        "cron_expr": definition.expression,
-        "timezone": definition.zone.to_string(),
-        "queue": queue,
-        "waiting_runs": waiting,
-    });
-    let text = members.to_string();
-    format!(",{}", text.trim_start_matches('{').trim_end_matches('}'))
+    // An expression is text that somebody wrote, and is escaped; a zone is a name.
+    let expression = Value::from(definition.expression.as_str());
+    let (zone, queue) = (definition.zone.name(), Value::from(queue));
+    format!(
+        r#","cron_expression":{expression},"cron_expr":{expression},"timezone":"{zone}","queue":{queue},"waiting_runs":{waiting}"#
+    )
 }
