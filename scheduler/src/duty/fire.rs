@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
 use super::compiled::Compiled;
+use super::rest::{Lead, Rest, rest_exactly};
 use super::term::Progress;
 use super::{ClockHold, Duty, Term};
 
@@ -40,6 +41,7 @@ pub(crate) struct Fire {
     hold: Arc<ClockHold>,
     progress: Progress,
     compiled: Compiled,
+    lead: Lead,
 }
 
 impl Duty for Fire {
@@ -73,15 +75,20 @@ impl Duty for Fire {
             if applied.len() == ON_THE_WAY_MAX || last {
                 Self::finish(&mut applied, if last { 0 } else { ON_THE_WAY_MAX - 1 }).await?;
             }
-            if !items.is_empty() {
-                let batch = Batch { items, now };
-                applied.spawn(apply(self.store.clone(), self.term.clone(), self.partition, batch));
-            }
+            let batch = Batch { items, now };
             if last {
-                Self::finish(&mut applied, 0).await?;
-                let rest = next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX));
-                return Ok(if passed == 0 && !is_behind { rest } else { Duration::ZERO });
+                apply(self.store.clone(), self.term.clone(), self.partition, batch).await?;
+                if passed > 0 || is_behind {
+                    return Ok(Duration::ZERO);
+                }
+                let until = next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX));
+                match self.lead.rest(next_at, until) {
+                    Rest::Long(rest) => return Ok(rest),
+                    Rest::Short(rest) => rest_exactly(rest).await,
+                }
+                continue;
             }
+            applied.spawn(apply(self.store.clone(), self.term.clone(), self.partition, batch));
             passed = applied.len() * BATCH;
         }
     }
@@ -94,6 +101,9 @@ struct Batch {
 }
 
 async fn apply(store: Store, term: Arc<Term>, partition: Partition, batch: Batch) -> Result<(), StoreError> {
+    if batch.items.is_empty() {
+        return Ok(());
+    }
     match store.fire(partition, &term.token, &batch.items).await? {
         FireReply::Fenced => term.depose(),
         FireReply::Applied(results) => note(&batch.items, &results, batch.now),
@@ -109,7 +119,7 @@ impl Fire {
         hold: Arc<ClockHold>,
         progress: Progress,
     ) -> Self {
-        Self { store, partition, term, hold, progress, compiled: Compiled::default() }
+        Self { store, partition, term, hold, progress, compiled: Compiled::default(), lead: Lead::default() }
     }
 
     /// Waits until no more than `left` batches are on the way.
@@ -162,10 +172,12 @@ fn note(items: &[FireItem], results: &[FireResult], now: Timestamp) {
         }
         lateness.record(now.since(item.scheduled).as_secs_f64());
         match &item.decision {
-            FireDecision::Fire(_, run) => match fired.iter_mut().find(|(queue, _)| *queue == run.envelope.queue.as_str()) {
-                Some((_, count)) => *count += 1,
-                None => fired.push((run.envelope.queue.as_str(), 1)),
-            },
+            FireDecision::Fire(_, run) => {
+                match fired.iter_mut().find(|(queue, _)| *queue == run.envelope.queue.as_str()) {
+                    Some((_, count)) => *count += 1,
+                    None => fired.push((run.envelope.queue.as_str(), 1)),
+                }
+            }
             FireDecision::Skip(reason) => {
                 metrics::counter!(metric::CRON_SKIPPED_TOTAL, label::REASON => *reason).increment(1);
             }

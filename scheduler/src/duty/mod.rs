@@ -39,6 +39,7 @@ mod measure;
 mod overtime;
 mod promote;
 mod reclaim;
+mod rest;
 mod silence;
 mod term;
 mod tidy;
