@@ -430,3 +430,41 @@ async fn entries_that_cannot_be_read_are_set_aside_and_keep_nobody_from_firing()
         assert!(matches!(removed, EntryRemoved::Removed(None)), "{removed:?}");
     }
 }
+
+#[tokio::test]
+async fn an_entry_that_an_older_version_kept_is_read_and_moves_when_it_changes() {
+    let store = store().await;
+    let token = lead(&store).await;
+    let name = register(&store, json!({"args": [1], "overlap_policy": "allow"})).await;
+    let keys = store.keys().partition(P0);
+    // The whole definition stood among the fields.
+    let whole = entry(&store, &name).await.definition.to_json().to_string();
+    raw(redis::cmd("DEL").arg(keys.definition(&name))).await;
+    raw(redis::cmd("HSET").arg(keys.cron(&name)).arg("def").arg(&whole)).await;
+    assert_eq!(entry(&store, &name).await.definition.to_json().to_string(), whole);
+    assert!(matches!(applied(&store, &token).await.decision, FireDecision::Fire(..)));
+    register(&store, json!({"args": [2], "overlap_policy": "allow"})).await;
+    let mut connection = carillon_tests::redis::shared().connection().await;
+    let left: bool =
+        redis::cmd("HEXISTS").arg(keys.cron(&name)).arg("def").query_async(&mut connection).await.expect("a hash");
+    assert!(!left, "there are no two definitions");
+    let changed = entry(&store, &name).await;
+    assert_eq!((changed.definition.args.clone(), changed.run_count), (vec![json!(2)], 1));
+    let removed = store.remove_entry(&name).await.expect("Redis is there");
+    let EntryRemoved::Removed(Some(removed)) = removed else { panic!("{removed:?}") };
+    assert_eq!(removed.definition.to_json(), changed.definition.to_json());
+    let left: bool =
+        redis::cmd("EXISTS").arg(keys.definition(&name)).query_async(&mut connection).await.expect("a key");
+    assert!(!left, "nothing of it is left");
+}
+
+#[tokio::test]
+async fn an_entry_that_comes_twice_in_one_call_fires_once() {
+    let store = store().await;
+    let token = lead(&store).await;
+    register(&store, json!({"overlap_policy": "allow"})).await;
+    let (now, entries) = due(&store, &token).await;
+    let twice = [item(&entries[0], now), item(&entries[0], now)];
+    let reply = store.fire(P0, &token, &twice).await.expect("Redis is there");
+    assert_eq!(reply, FireReply::Applied(vec![FireResult::Applied, FireResult::Already]));
+}
