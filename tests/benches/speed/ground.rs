@@ -6,6 +6,7 @@ use carillon_shared::clock::Timestamp;
 use carillon_shared::job::Envelope;
 use carillon_shared::store::{ConnectionOptions, NewJob, Store, StoreOptions};
 use carillon_tests::redis::Server;
+use redis::aio::MultiplexedConnection;
 use serde_json::json;
 
 /// How large a bench is.
@@ -31,6 +32,7 @@ impl Scale {
 pub(crate) struct Ground {
     pub(crate) server: Server,
     pub(crate) store: Store,
+    asked: MultiplexedConnection,
 }
 
 impl Ground {
@@ -39,7 +41,8 @@ impl Ground {
         let server =
             Server::start(&["--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]);
         let store = Store::open(options(&server)).await.expect("a Redis of our own is there");
-        Self { server, store }
+        let asked = server.connection().await;
+        Self { server, store, asked }
     }
 
     /// Jobs that do nothing, about 200 bytes each as they are kept, taken in as fast as can be.
@@ -56,7 +59,7 @@ impl Ground {
 
     /// An integer that a command answers; 0 when it answers with nothing.
     pub(crate) async fn number(&self, command: &[&str]) -> i64 {
-        let mut connection = self.server.connection().await;
+        let mut connection = self.asked.clone();
         let mut cmd = redis::cmd(command[0]);
         command[1..].iter().for_each(|argument| _ = cmd.arg(*argument));
         let number: Option<i64> = cmd.query_async(&mut connection).await.expect("Redis answers with a number");
