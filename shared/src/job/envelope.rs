@@ -196,7 +196,7 @@ impl Envelope {
         Ok(read)
     }
 
-    /// The envelope as it is kept and echoed: every default said, every time absolute.
+    /// The envelope as it is echoed: every default said, every time absolute.
     #[must_use]
     pub fn to_json(&self, id: JobId) -> Map<String, Value> {
         let mut map = Map::new();
@@ -210,6 +210,14 @@ impl Envelope {
         put("priority", self.priority.into());
         put("tags", self.tags.clone().into());
         put("retry", self.retry.to_json());
+        map.extend(self.rest_to_json());
+        map
+    }
+
+    /// The members that have no default, in the order in which they are shown.
+    pub(super) fn rest_to_json(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         if let Some(timeout) = self.timeout {
             put("timeout_ms", ms(timeout));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Envelope, JobState, Lease};
+use super::{Envelope, JobState, Lease, complete};
 use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::name::{CronName, JobType, QueueName};
@@ -105,7 +105,7 @@ const NOBODY: &str = "anonymous";
 /// A job, whole: what was said about it, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// The envelope as it is kept.
+    /// The envelope as it is kept, or whole.
     pub envelope: Map<String, Value>,
     /// The record.
     pub record: Record,
@@ -124,13 +124,23 @@ impl Job {
         Self { envelope, record, result: None, errors: Vec::new(), parent_results: Vec::new() }
     }
 
-    /// The job as the wire shows it (OJS HTTP binding §1): the envelope with the record's members among it.
+    /// The job as the wire shows it (OJS HTTP binding §1): the envelope, whole, with the record's members among it.
     ///
     /// A time that has not come is left out, never `null`: typed clients read absence, not null.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
+        self.with_record(complete(self.envelope.clone(), self.record.id))
+    }
+
+    /// The same of a job that nobody needs any more.
+    #[must_use]
+    pub fn into_json(mut self) -> Map<String, Value> {
+        let envelope = std::mem::take(&mut self.envelope);
+        self.with_record(complete(envelope, self.record.id))
+    }
+
+    fn with_record(&self, mut map: Map<String, Value>) -> Map<String, Value> {
         let record = &self.record;
-        let mut map = self.envelope.clone();
         map.insert("state".to_owned(), record.state.as_str().into());
         map.insert("attempt".to_owned(), record.attempt.into());
         let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();

@@ -110,7 +110,7 @@ impl Store {
             kept.meta.insert("workflow_id".to_owned(), id.to_string().into());
             kept.unknown.insert("step_id".to_owned(), plan.path(place).into());
             let state = if plan.waits(place) { "pending" } else { "available" };
-            args.extend([job.to_string().into(), state.into(), Value::Object(kept.to_json(*job)).to_string().into()]);
+            args.extend([job.to_string().into(), state.into(), kept.to_kept_json().into()]);
             let mut fields = record_fields(envelope);
             fields.extend([("flow", id.to_string().into()), ("step", Arg::from(place.to_string()))]);
             let parents: Vec<String> = handed[place].iter().map(|&other| ids[other].to_string()).collect();

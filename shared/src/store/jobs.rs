@@ -337,7 +337,7 @@ fn described<'a>(job: &NewJob<'a>, fingerprint: Option<String>) -> Vec<Arg<'a>> 
         Some(at) => ("scheduled", at.as_ms()),
         None => ("available", 0),
     };
-    let json = Value::Object(envelope.to_json(job.id)).to_string();
+    let json = envelope.to_kept_json();
     let mut args: Vec<Arg<'a>> = vec![job.id.to_string().into(), state.into(), due_ms.into(), json.into()];
     let unique = envelope.unique.as_ref();
     let states: Vec<&str> = unique.iter().flat_map(|unique| &unique.states).map(|state| state.as_str()).collect();

@@ -1,0 +1,161 @@
+//! The envelope as it is kept: what its producer said, without what follows from anything else.
+//!
+//! A member that is as by default is left out, and the id, which names the key. What is kept is therefore a job that a producer
+//! could have sent, and reads as the same envelope. [`complete`] gives it back whole; one that says everything, as an older
+//! version kept it, stays as it is.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Envelope, RetryPolicy};
+use crate::id::JobId;
+use crate::name::QueueName;
+
+/// Written in this order, which is that of the complete envelope.
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(rename = "type")]
+    job_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<&'a str>,
+    args: &'a [Value],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    meta: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<i8>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Envelope {
+    /// The JSON text that is kept.
+    #[must_use]
+    pub fn to_kept_json(&self) -> String {
+        let kept = Kept {
+            job_type: self.job_type.as_str(),
+            queue: Some(self.queue.as_str()).filter(|name| *name != QueueName::default().as_str()),
+            args: &self.args,
+            meta: &self.meta,
+            priority: Some(self.priority).filter(|priority| *priority != 0),
+            tags: &self.tags,
+            retry: retry_to_keep(&self.retry),
+            rest: self.rest_to_json(),
+        };
+        // Maps of texts and numbers: nothing that JSON cannot say.
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+}
+
+/// What a policy says beside the default.
+fn retry_to_keep(policy: &RetryPolicy) -> Option<Value> {
+    let default = RetryPolicy::default();
+    if *policy == default {
+        return None;
+    }
+    let (mut said, usual) = (policy.to_json(), default.to_json());
+    if let Some(said) = said.as_object_mut() {
+        said.retain(|name, value| usual.get(name) != Some(value));
+    }
+    Some(said)
+}
+
+/// The envelope whole, as [`Envelope::to_json`] writes it, of what was kept for this job. Nothing, which stands for what cannot
+/// be read, stays nothing.
+#[must_use]
+pub fn complete(kept: Map<String, Value>, id: JobId) -> Map<String, Value> {
+    if kept.is_empty() || kept.contains_key("specversion") {
+        return kept;
+    }
+    let [mut job_type, mut queue, mut args, mut meta, mut priority, mut tags, mut retry] = [const { None }; 7];
+    let mut rest = Vec::new();
+    for (name, value) in kept {
+        match name.as_str() {
+            "type" => job_type = Some(value),
+            "queue" => queue = Some(value),
+            "args" => args = Some(value),
+            "meta" => meta = Some(value),
+            "priority" => priority = Some(value),
+            "tags" => tags = Some(value),
+            "retry" => retry = Some(value),
+            _ => rest.push((name, value)),
+        }
+    }
+    // Room for what the record adds.
+    let mut whole = Map::with_capacity(rest.len() + 20);
+    let mut put = |name: &str, value: Value| whole.insert(name.to_owned(), value);
+    put("specversion", "1.0".into());
+    put("id", id.to_string().into());
+    put("type", job_type.unwrap_or_default());
+    put("queue", queue.unwrap_or_else(|| QueueName::default().as_str().into()));
+    put("args", args.unwrap_or_else(|| Value::Array(Vec::new())));
+    put("meta", meta.unwrap_or_else(|| Map::new().into()));
+    put("priority", priority.unwrap_or_else(|| 0.into()));
+    put("tags", tags.unwrap_or_else(|| Value::Array(Vec::new())));
+    put("retry", whole_retry(retry));
+    whole.extend(rest);
+    whole
+}
+
+fn whole_retry(kept: Option<Value>) -> Value {
+    let Some(Value::Object(said)) = &kept else { return RetryPolicy::default().to_json() };
+    // What was taken in can be read again.
+    RetryPolicy::parse(said, "retry").map_or_else(|_| kept.clone().unwrap_or_default(), |policy| policy.to_json())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::Partition;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
+
+    fn envelopes() -> Vec<Envelope> {
+        let jobs = [
+            json!({"type": "echo", "args": []}),
+            json!({"type": "a.b", "args": [1, "x"], "queue": "b", "meta": {"a": 1}, "priority": -5, "tags": ["t"]}),
+            json!({"type": "a", "args": [], "timeout_ms": 10, "expires_at": "2099-12-31T23:59:59Z", "x": null,
+                "scheduled_at": "2098-01-01T00:00:00+01:00", "unique": {"keys": ["args"]}, "schema": "s",
+                "visibility_timeout_ms": 5, "rate_limit": {"rate": 5, "period": "PT1M"}}),
+            json!({"type": "a", "args": [{}], "rate_limit": {"key": "k", "concurrency": 2, "rate": 1}}),
+            json!({"type": "a", "args": [], "retry": {"max_attempts": 9}}),
+            json!({"type": "a", "args": [], "retry": {"initial_interval": "PT1H", "backoff_strategy": "linear"}}),
+            json!({"type": "a", "args": [], "retry": {"initial_interval": "PT10M", "max_interval": "PT20M",
+                "jitter": false, "non_retryable_errors": ["X.*"], "on_exhaustion": "dead_letter"}}),
+        ];
+        jobs.iter().map(|job| Envelope::read(job, NOW).expect("a job")).collect()
+    }
+
+    #[test]
+    fn only_what_is_not_as_by_default_is_kept() {
+        let kept = |job: &Value| Envelope::read(job, NOW).expect("a job").to_kept_json();
+        let job = json!({"id": "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f6a", "type": "echo", "args": [1], "queue": "default",
+            "meta": {}, "priority": 0, "tags": [], "retry": {"max_attempts": 3}});
+        assert_eq!(kept(&job), r#"{"type":"echo","args":[1]}"#);
+        assert!(kept(&json!({"type": "a", "args": [], "retry": {"max_attempts": 5}})).contains(r#""max_attempts":5"#));
+    }
+
+    #[test]
+    fn what_was_kept_is_given_back_whole_in_the_same_order() {
+        for envelope in envelopes() {
+            let id = JobId::random(NOW, Partition(3));
+            let kept: Map<String, Value> = serde_json::from_str(&envelope.to_kept_json()).expect("JSON");
+            let (whole, said) = (complete(kept, id), envelope.to_json(id));
+            assert_eq!(Value::from(whole.clone()).to_string(), Value::from(said).to_string());
+            assert_eq!(complete(whole.clone(), id), whole, "what says everything stays as it is");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_reads_as_the_same_envelope() {
+        for envelope in envelopes() {
+            assert_eq!(Envelope::parse(envelope.to_kept_json().as_bytes(), NOW), Ok(envelope));
+        }
+    }
+}
