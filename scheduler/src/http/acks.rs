@@ -12,7 +12,7 @@ use super::ApiState;
 use super::body::{Json, MaybeJson, object};
 use super::error::ApiError;
 use super::jobs::known;
-use super::reply::{Answer, Reply, twice};
+use super::reply::{Answer, Reply, Twice, twice};
 
 pub(super) fn routes() -> Router<ApiState> {
     Router::new().route("/ojs/v1/workers/ack", post(ack)).route("/ojs/v1/jobs/{id}/ack", post(ack_of))
@@ -32,9 +32,7 @@ async fn end(api: &ApiState, id: JobId, mut body: Map<String, Value>) -> Answer 
     let result = body.remove("result").filter(|result| !result.is_null());
     check_size(result.as_ref())?;
     let job = api.client().ack(id, &presented, result).await?;
-    let mut answer = ended(&job);
-    answer.insert("acknowledged".to_owned(), true.into());
-    Ok(Reply::ok(answer))
+    Ok(Reply::ok(ended(job).and("acknowledged", true)))
 }
 
 fn check_size(result: Option<&Value>) -> Result<(), ApiError> {
@@ -46,10 +44,9 @@ fn check_size(result: Option<&Value>) -> Result<(), ApiError> {
 }
 
 /// The job as it stands, under `job` and spread.
-pub(super) fn ended(job: &Job) -> Map<String, Value> {
-    let mut answer = twice("job", job.to_json());
-    answer.insert("job_id".to_owned(), job.record.id.to_string().into());
-    answer
+pub(super) fn ended(job: Job) -> Twice {
+    let id = job.record.id.to_string();
+    twice("job", job.into_json()).and("job_id", id)
 }
 
 /// The job that a request is about; a text that can be no id is one that no job has.

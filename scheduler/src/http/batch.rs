@@ -29,12 +29,12 @@ async fn enqueue(State(api): State<ApiState>, BatchJson(body): BatchJson) -> Ans
         let queue = queue_label(new.job.record.queue.as_str());
         metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue).increment(1);
     }
-    Ok(Reply::new(StatusCode::CREATED, shown(&enqueued)))
+    Ok(Reply::new(StatusCode::CREATED, shown(enqueued)))
 }
 
-fn shown(enqueued: &[Enqueued]) -> Value {
-    let jobs: Vec<Value> = enqueued.iter().map(|enqueued| enqueued.job.to_json().into()).collect();
+fn shown(enqueued: Vec<Enqueued>) -> Value {
     let same: Vec<usize> = (0..enqueued.len()).filter(|&i| enqueued[i].deduplicated).collect();
+    let jobs: Vec<Value> = enqueued.into_iter().map(|enqueued| enqueued.job.into_json().into()).collect();
     let mut answer = json!({"count": jobs.len(), "jobs": jobs});
     if !same.is_empty() {
         answer["deduplicated"] = json!(same);

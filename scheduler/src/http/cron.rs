@@ -15,7 +15,7 @@ use super::body::{Json, MaybeJson, object};
 use super::error::ApiError;
 use super::page::Page;
 use super::query::Params;
-use super::reply::{Answer, Reply, twice};
+use super::reply::{Answer, Reply, Twice, twice};
 use super::{backfill, ledger, preview};
 
 pub(super) fn routes() -> Router<ApiState> {
@@ -86,9 +86,7 @@ async fn resume(State(api): State<ApiState>, Path(name): Path<String>) -> Answer
 
 async fn patch(api: &ApiState, name: &str, changes: &Map<String, Value>) -> Answer {
     let changed = api.client().patch(&known(name)?, changes).await.map_err(bad_request)?;
-    let mut answer = twice("cron_job", wire(&changed.entry));
-    answer.insert("warnings".to_owned(), json!(changed.warnings));
-    Ok(Reply::ok(answer))
+    Ok(Reply::ok(twice("cron_job", wire(&changed.entry)).and("warnings", json!(changed.warnings))))
 }
 
 async fn remove(State(api): State<ApiState>, Path(name): Path<String>) -> Answer {
@@ -143,14 +141,13 @@ pub(super) fn wire(entry: &StoredEntry) -> Map<String, Value> {
 }
 
 /// The spellings differ in what `cron` is at the top of the answer: the entry, or its expression.
-fn registration(registered: &Registered) -> Map<String, Value> {
+fn registration(registered: &Registered) -> Twice {
     let entry = wire(&registered.entry);
     let mut answer = twice("cron_job", entry.clone());
     if registered.spelling == Spelling::Template {
-        answer.insert("cron".to_owned(), entry.into());
+        answer = answer.and("cron", entry);
     }
-    answer.insert("warnings".to_owned(), json!(registered.warnings));
-    answer
+    answer.and("warnings", json!(registered.warnings))
 }
 
 pub(super) fn bad_request(error: ClientError) -> ApiError {

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::post;
 use carillon_shared::client::Fetch;
 use carillon_shared::job::{Fields, Job, Refusal};
 use carillon_shared::name::{NameError, QueueName, WorkerId};
 use carillon_shared::store::Bell;
 use futures::future::select_all;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 
 use super::ApiState;
 use super::body::{Json, object};
 use super::error::ApiError;
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Reply, written};
 
 const QUEUES_MAX: usize = 100;
 const COUNT_MAX: i64 = 100;
@@ -36,12 +37,9 @@ pub(super) fn routes() -> Router<ApiState> {
 
 async fn fetch(State(api): State<ApiState>, body: Json) -> Answer {
     let wish = Wish::read(&object(body.value)?)?;
-    let jobs: Vec<Value> = wish.granted(&api).await?.iter().map(|job| job.to_json().into()).collect();
-    let mut answer = json!({"jobs": jobs});
-    if let Some(first) = jobs.into_iter().next() {
-        answer["job"] = first;
-    }
-    Ok(Reply::ok(answer))
+    let jobs: Vec<String> = wish.granted(&api).await?.into_iter().map(|job| written(&job.into_json())).collect();
+    let first = jobs.first().map(|first| format!(r#","job":{first}"#)).unwrap_or_default();
+    Ok(Reply::text(StatusCode::OK, format!(r#"{{"jobs":[{}]{first}}}"#, jobs.join(","))))
 }
 
 /// What a worker asks for.
@@ -157,6 +155,8 @@ pub(super) fn visibility(fields: &Fields<'_>) -> Result<Option<Duration>, Refusa
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(value: &Value) -> Result<Wish, Refusal> {

@@ -41,10 +41,8 @@ async fn cancel(State(api): State<ApiState>, Path(id): Path<String>, MaybeJson(_
         FlowCancel::Ended(state) => Err(ApiError::ended_flow(id, &state)),
         FlowCancel::Cancelled(jobs) => {
             let flow = found(&api, id).await?;
-            let mut answer = twice("workflow", shown(&api, &flow).await?);
-            answer.insert("steps_cancelled".to_owned(), jobs.len().into());
-            answer.insert("steps_already_completed".to_owned(), flow.done.into());
-            Ok(Reply::ok(answer))
+            let answer = twice("workflow", shown(&api, &flow).await?);
+            Ok(Reply::ok(answer.and("steps_cancelled", jobs.len()).and("steps_already_completed", flow.done)))
         }
     }
 }

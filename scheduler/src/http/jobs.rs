@@ -40,13 +40,12 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
     }
     let envelope = Envelope::read(&body.value, api.store().clock().now())?;
     let Enqueued { job, deduplicated } = api.client().enqueue(&envelope).await?;
-    let mut answer = twice("job", job.to_json());
     if deduplicated {
-        answer.insert("deduplicated".to_owned(), true.into());
-        return Ok(Reply::ok(answer));
+        return Ok(Reply::ok(twice("job", job.into_json()).and("deduplicated", true)));
     }
     metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(job.record.queue.as_str())).increment(1);
-    let reply = Reply::new(StatusCode::CREATED, answer).at(&format!("/ojs/v1/jobs/{}", job.record.id));
+    let location = format!("/ojs/v1/jobs/{}", job.record.id);
+    let reply = Reply::new(StatusCode::CREATED, twice("job", job.into_json())).at(&location);
     Ok(match rate_limits::most(&envelope) {
         Some(most) => reply.limited_to(most),
         None => reply,
@@ -57,7 +56,7 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
 pub(super) async fn show(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {
     let id = known(&id)?;
     let (job, progress) = tokio::try_join!(api.store().job(id), api.store().progress(id))?;
-    let mut map = job.ok_or_else(|| ApiError::no_job(&id.to_string()))?.to_json();
+    let mut map = job.ok_or_else(|| ApiError::no_job(&id.to_string()))?.into_json();
     if let Some(progress) = progress {
         map.insert("progress".to_owned(), progress);
     }
@@ -84,7 +83,7 @@ async fn activate(State(api): State<ApiState>, Path(id): Path<String>) -> Answer
 
 pub(super) async fn shown(api: &ApiState, id: JobId) -> Answer {
     let job = api.store().job(id).await?.ok_or_else(|| ApiError::no_job(&id.to_string()))?;
-    Ok(Reply::ok(twice("job", job.to_json())))
+    Ok(Reply::ok(twice("job", job.into_json())))
 }
 
 /// An id that no job can have is one that none has.

@@ -1,84 +1,91 @@
 //! JSON at the door: parsed once, whole, and refused when two readers could read it differently.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
+use serde_json::{Map, Number, Value};
 
 /// Reads JSON text. Nesting beyond 127 levels and members that stand twice in an object are mistakes.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, String> {
-    let value = serde_json::from_slice(bytes).map_err(|error| explain(&error))?;
-    serde_json::from_slice::<Distinct>(bytes).map_err(|error| explain(&error))?;
-    Ok(value)
-}
-
-fn explain(error: &serde_json::Error) -> String {
-    format!("the body is not valid JSON: {error}")
+    let read = serde_json::from_slice::<Distinct>(bytes);
+    read.map(|distinct| distinct.0).map_err(|error| format!("the body is not valid JSON: {error}"))
 }
 
 /// JSON whose objects have each member once. Most parsers take the last of two, some the first.
-struct Distinct;
+struct Distinct(Value);
 
 impl<'de> Deserialize<'de> for Distinct {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DistinctVisitor)
+        deserializer.deserialize_any(DistinctVisitor).map(Self)
     }
 }
 
 struct DistinctVisitor;
 
+/// The one member of what serde_json hands over for a number, whose value is the text of the number.
+const NUMBER: &str = "$serde_json::private::Number";
+
 impl<'de> Visitor<'de> for DistinctVisitor {
-    type Value = Distinct;
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Distinct, E> {
-        Ok(Distinct)
+    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
+        Ok(truth.into())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Distinct, E> {
-        Ok(Distinct)
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Distinct, E> {
-        Ok(Distinct)
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Distinct, E> {
-        Ok(Distinct)
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Distinct, E> {
-        Ok(Distinct)
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
     }
 
-    fn visit_unit<E>(self) -> Result<Distinct, E> {
-        Ok(Distinct)
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(text.into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Distinct, A::Error> {
-        while items.next_element::<Distinct>()?.is_some() {}
-        Ok(Distinct)
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    /// A number comes here too, as serde_json hands over numbers of any precision: one member, whose value is text.
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Distinct, A::Error> {
-        let Some(first) = members.next_key::<String>()? else { return Ok(Distinct) };
-        members.next_value::<Distinct>()?;
-        let mut seen = HashSet::from([first]);
-        while let Some(name) = members.next_key::<String>()? {
-            if seen.contains(&name) {
-                members.next_value::<IgnoredAny>()?;
-                let short: String = name.chars().take(60).collect();
-                return Err(A::Error::custom(format_args!("the member `{short}` stands twice in one object")));
-            }
-            seen.insert(name);
-            members.next_value::<Distinct>()?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Distinct(item)) = items.next_element()? {
+            list.push(item);
         }
-        Ok(Distinct)
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if map.is_empty() && name == NUMBER {
+                let number: Number = members.next_value::<String>()?.parse().map_err(A::Error::custom)?;
+                return Ok(number.into());
+            }
+            let Distinct(value) = members.next_value()?;
+            match map.entry(name) {
+                Entry::Vacant(place) => place.insert(value),
+                Entry::Occupied(place) => {
+                    let short: String = place.key().chars().take(60).collect();
+                    return Err(A::Error::custom(format_args!("the member `{short}` stands twice in one object")));
+                }
+            };
+        }
+        Ok(map.into())
     }
 }
 

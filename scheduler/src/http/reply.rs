@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::dialect::OJS_JSON;
@@ -21,8 +22,8 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(status: StatusCode, value: impl Into<Value>) -> Self {
-        Self::text(status, value.into().to_string())
+    pub(super) fn new(status: StatusCode, json: impl Into<Written>) -> Self {
+        Self::text(status, json.into().0)
     }
 
     /// JSON that has been written already.
@@ -30,8 +31,8 @@ impl Reply {
         Self { status, text, location: None, rate_limit: None }
     }
 
-    pub(super) fn ok(value: impl Into<Value>) -> Self {
-        Self::new(StatusCode::OK, value)
+    pub(super) fn ok(json: impl Into<Written>) -> Self {
+        Self::new(StatusCode::OK, json)
     }
 
     /// Says where the thing is that was made. Names and ids need no escaping in a path.
@@ -62,14 +63,72 @@ impl IntoResponse for Reply {
     }
 }
 
-/// `{"<name>": object, …object}`: clients look in one place or the other.
-pub(super) fn twice(name: &str, object: Map<String, Value>) -> Map<String, Value> {
-    let mut map = Map::new();
-    map.insert(name.to_owned(), object.clone().into());
-    for (key, value) in object {
-        map.entry(key).or_insert(value);
+/// JSON that is written: a value, or what is said twice.
+pub(super) struct Written(String);
+
+impl From<Value> for Written {
+    fn from(value: Value) -> Self {
+        Self(written(&value))
     }
-    map
+}
+
+impl From<Map<String, Value>> for Written {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(written(&map))
+    }
+}
+
+/// The JSON text of a value: texts and numbers in maps and lists, which can always be written.
+pub(super) fn written(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// `{"<name>": object, …object, …more}`: clients look in one place or the other.
+pub(super) struct Twice {
+    name: &'static str,
+    object: Map<String, Value>,
+    more: Vec<(&'static str, Value)>,
+}
+
+pub(super) fn twice(name: &'static str, object: Map<String, Value>) -> Twice {
+    Twice { name, object, more: Vec::new() }
+}
+
+impl Twice {
+    /// Says something beside the object, and in place of what the object says by this name.
+    pub(super) fn and(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.more.push((name, value.into()));
+        self
+    }
+
+    fn is_plain(&self) -> bool {
+        let taken = |name: &str| self.object.contains_key(name);
+        let again = |name: &str| name == self.name || taken(name);
+        !self.object.is_empty() && !taken(self.name) && !self.more.iter().any(|(name, _)| again(name))
+    }
+
+    fn into_map(self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert(self.name.to_owned(), self.object.clone().into());
+        for (name, value) in self.object {
+            map.entry(name).or_insert(value);
+        }
+        map.extend(self.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        map
+    }
+}
+
+impl From<Twice> for Written {
+    /// The object is written once, and its text copied.
+    fn from(twice: Twice) -> Self {
+        if !twice.is_plain() {
+            return twice.into_map().into();
+        }
+        let object = written(&twice.object);
+        let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+        let more: String = twice.more.iter().map(|(name, value)| format!(r#","{name}":{value}"#)).collect();
+        Self(format!(r#"{{"{}":{object},{members}{more}}}"#, twice.name))
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +140,19 @@ mod tests {
     #[test]
     fn an_object_stands_whole_and_spread_and_never_over_itself() {
         let Value::Object(job) = json!({"id": 1, "job": "mine"}) else { panic!("an object") };
-        assert_eq!(Value::from(twice("job", job)), json!({"job": {"id": 1, "job": "mine"}, "id": 1}));
+        assert_eq!(Written::from(twice("job", job)).0, r#"{"job":{"id":1,"job":"mine"},"id":1}"#);
+        assert_eq!(Written::from(twice("job", Map::new()).and("x", 1)).0, r#"{"job":{},"x":1}"#);
+    }
+
+    #[test]
+    fn what_is_copied_is_what_would_be_written_twice() {
+        for (object, more) in [
+            (json!({"id": 1, "text": "}{\"", "deep": {"job": {}}}), "x"),
+            (json!({"x": "said by the object", "id": 1}), "x"),
+            (json!({"id": 1}), "job"),
+        ] {
+            let said = || twice("job", object.as_object().expect("an object").clone()).and(more, true);
+            assert_eq!(Written::from(said()).0, Value::from(said().into_map()).to_string());
+        }
     }
 }

@@ -66,7 +66,7 @@ fn retry_to_keep(policy: &RetryPolicy) -> Option<Value> {
 /// The envelope whole, as [`Envelope::to_json`] writes it, of what was kept for this job. Nothing, which stands for what cannot
 /// be read, stays nothing.
 #[must_use]
-pub fn complete(kept: Map<String, Value>, id: JobId) -> Map<String, Value> {
+pub(super) fn complete(kept: Map<String, Value>, id: JobId) -> Map<String, Value> {
     if kept.is_empty() || kept.contains_key("specversion") {
         return kept;
     }
