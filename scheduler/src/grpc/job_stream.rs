@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 
 use super::error::RpcError;
 use super::request_id::RequestId;
-use super::worker::{VISIBILITY, bounded, is_held_back, named, queues};
+use super::worker::{VISIBILITY, bounded, named, queues};
 use super::{GrpcState, event, proto, wire_job};
 
 const CONCURRENT_MAX: i32 = 100;
@@ -137,9 +137,6 @@ impl Giver {
     }
 
     async fn claimed(&self) -> Result<Option<Job>, RpcError> {
-        if is_held_back(&self.api, self.worker.as_ref()).await? {
-            return Ok(None);
-        }
         let (queues, worker) = (self.queues.clone(), self.worker.clone());
         let fetch = Fetch { queues, count: 1, worker, visibility: Some(VISIBILITY) };
         Ok(self.api.client().fetch(fetch).await?.pop())

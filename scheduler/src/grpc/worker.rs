@@ -24,9 +24,6 @@ const DETAILS_BYTES_MAX: usize = 64 * 1024;
 pub(super) async fn fetch(api: &GrpcState, request: &proto::FetchRequest) -> Result<proto::FetchResponse, RpcError> {
     let (queues, worker) = (queues(&request.queues)?, named(&request.worker_id)?);
     let count = bounded("count", request.count)?.min(COUNT_MAX);
-    if is_held_back(api, worker.as_ref()).await? {
-        return Ok(proto::FetchResponse::default());
-    }
     let count = usize::try_from(count).unwrap_or(1);
     let jobs = api.client().fetch(Fetch { queues, count, worker, visibility: Some(VISIBILITY) }).await?;
     Ok(proto::FetchResponse { jobs: jobs.iter().map(wire_job::message).collect() })
@@ -86,12 +83,6 @@ pub(super) fn bounded(field: &str, count: i32) -> Result<i32, RpcError> {
         1.. => Ok(count),
         _ => Err(RpcError::invalid(field, format!("{field} must be 1 or more, found {count}"))),
     }
-}
-
-/// Whether a worker is handed no jobs, because it was told to wind up or says that it does.
-pub(super) async fn is_held_back(api: &GrpcState, worker: Option<&WorkerId>) -> Result<bool, RpcError> {
-    let Some(worker) = worker else { return Ok(false) };
-    Ok(api.client().holds_back(worker).await?)
 }
 
 fn failure(error: proto::JobError) -> Result<Failure, RpcError> {

@@ -81,11 +81,6 @@ impl Wish {
     }
 
     async fn look(&self, api: &ApiState) -> Result<Vec<Job>, ApiError> {
-        if let Some(worker) = &self.fetch.worker
-            && api.client().holds_back(worker).await?
-        {
-            return Ok(Vec::new());
-        }
         Ok(api.client().fetch(self.fetch.clone()).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! Attempts of workers that speak OJS rather than Rust: fetched, kept, ended.
+//! Attempts of workers that speak OJS rather than Rust: kept, and ended otherwise than well.
 //!
 //! Such a worker may identify itself by its id, by the number of the attempt, or by the lease it was given. Whatever it
 //! presents must be right; one that presents nothing is believed as long as the job is active.
@@ -7,36 +7,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::acks::{alone, ended};
+use super::fetches::ANONYMOUS;
 use super::{Client, ClientError};
 use crate::clock::Timestamp;
-use crate::id::JobId;
+use crate::id::{JobId, nonce};
 use crate::job::{Envelope, Failure, Job, JobState, Lease, Verdict, decide};
-use crate::name::{QueueName, WorkerId};
-use crate::store::{AttemptEnd, Claim, EndReply, Ending, Held, LeaseState, StoreError};
-
-/// A request for jobs.
-#[derive(Debug, Clone)]
-pub struct Fetch {
-    /// From which queues, in this order.
-    pub queues: Vec<QueueName>,
-    /// How many at most.
-    pub count: usize,
-    /// Who asks, if it says so.
-    pub worker: Option<WorkerId>,
-    /// For how long, unless a job has a wish of its own.
-    pub visibility: Option<Duration>,
-}
-
-/// By what a caller identifies its attempt.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Presented {
-    /// Its id.
-    pub worker: Option<String>,
-    /// The number of the attempt.
-    pub attempt: Option<u32>,
-    /// The lease.
-    pub lease: Option<Lease>,
-}
+use crate::name::WorkerId;
+use crate::store::{AskedEnd, Ending, Held, LeaseState, Presented, Right};
 
 /// A failed attempt, as its worker tells it.
 #[derive(Debug, Clone)]
@@ -84,44 +62,9 @@ pub struct Beat {
     pub cancelled: Vec<JobId>,
 }
 
-/// The worker of a claim that did not say who asked; the scripts know it by the same word.
-const ANONYMOUS: &str = "anonymous";
-/// How long a lease lasts when nobody has a wish (OJS core: 30 minutes).
-const VISIBILITY_DEFAULT: Duration = Duration::from_secs(1800);
-/// At most so many jobs are handed out at once.
-const FETCH_MAX: usize = 100;
 const EXTENDED_AT_ONCE: usize = 100;
 
 impl Client {
-    /// Hands out jobs.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
-        let worker = match fetch.worker {
-            Some(worker) => worker,
-            None => ANONYMOUS.parse().map_err(|_| StoreError::corrupt("worker", "the name of nobody"))?,
-        };
-        let visibility = fetch.visibility.unwrap_or(VISIBILITY_DEFAULT);
-        let claim = Claim::new(worker, fetch.queues, fetch.count.min(FETCH_MAX), visibility);
-        let (broken, sound): (Vec<_>, Vec<_>) =
-            self.store.claim(&claim).await?.into_iter().partition(|claimed| claimed.job.envelope.is_empty());
-        let ends: Vec<AttemptEnd> = broken.into_iter().map(|claimed| unreadable(claimed.held)).collect();
-        self.store.end(&ends).await?;
-        Ok(sound.into_iter().map(|claimed| claimed.job).collect())
-    }
-
-    /// Ends an attempt well.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such job, it is not active, it is not the caller's, or Redis cannot be reached.
-    pub async fn ack(&self, id: JobId, presented: &Presented, result: Option<Value>) -> Result<Job, ClientError> {
-        let (_, held) = self.held(id, presented).await?;
-        self.finish(held, Ending::Completed { result }, presented).await
-    }
-
     /// Ends an attempt with a failure, and decides what follows.
     ///
     /// # Errors
@@ -136,7 +79,10 @@ impl Client {
             let verdict = verdict(&job, &nack);
             Ending::Failed { failure: nack.failure, attempt, verdict }
         };
-        self.finish(held, ending, presented).await
+        let Held { id, lease, partition } = held;
+        let end = AskedEnd { id, right: Right::Held(lease), ending };
+        let answer = alone(&self.store, partition, &nonce(), &end).await?;
+        ended(presented, &end, answer)
     }
 
     /// Notes that a worker lives, and extends its leases: of the jobs it names, or of all it holds. Without `lease` each lasts as long as it was
@@ -189,27 +135,6 @@ impl Client {
         }
         Err(ClientError::NoJob(id))
     }
-
-    async fn finish(&self, held: Held, ending: Ending, presented: &Presented) -> Result<Job, ClientError> {
-        let id = held.id;
-        let completes = matches!(ending, Ending::Completed { .. });
-        let reply = self.store.end(&[AttemptEnd { held, ending }]).await?;
-        let job = self.store.job(id).await?.ok_or(ClientError::NoJob(id))?;
-        match reply.first() {
-            Some(EndReply::Ended) => Ok(job),
-            Some(EndReply::AlreadyEnded) if presented.lease.is_some() => Ok(job),
-            // It was active when we looked, and the lease is the same: the call was repeated because its first answer was lost.
-            Some(EndReply::AlreadyEnded) if completes == (job.record.state == JobState::Completed) => Ok(job),
-            Some(EndReply::Stale) => Err(ClientError::Superseded(id)),
-            _ => Err(ClientError::Conflict { id, state: job.record.state, expected: "active" }),
-        }
-    }
-}
-
-/// A job that nobody can run, because what it says cannot be read.
-fn unreadable(held: Held) -> AttemptEnd {
-    let failure = Failure::new("corrupt", "the envelope of this job cannot be read");
-    AttemptEnd { held, ending: Ending::Failed { failure, attempt: 1, verdict: Verdict::DeadLetter } }
 }
 
 fn is_right(presented: &Presented, job: &Job, lease: &Lease) -> bool {

@@ -10,26 +10,33 @@ use crate::job::{Envelope, Job, JobState, Record, Refusal};
 use crate::name::CronName;
 use crate::store::{EnqueueReply, Store, StoreError};
 
+mod acks;
 mod attempts;
 mod backfill;
 mod batch;
 mod declared;
 mod entries;
+mod fetches;
 mod flows;
 mod gather;
+mod lane;
 mod pauses;
 mod runs;
 mod why;
 mod workers;
 
-pub use attempts::{Action, Beat, Fetch, Nack, Presented};
+pub use crate::store::Presented;
+pub use attempts::{Action, Beat, Nack};
 pub use backfill::{BACKFILL_LIMIT_MAX, BackfillMode, BackfillOutcome, BackfillRequest, Backfilled};
 pub use batch::BatchError;
 pub use entries::Registered;
+pub use fetches::Fetch;
 pub use pauses::PauseRequest;
 pub use runs::Asked;
 pub use workers::WorkerSaid;
 
+use acks::Acks;
+use fetches::Fetches;
 use gather::Gather;
 
 /// Why something that a user asked for was not done.
@@ -96,13 +103,15 @@ pub struct Enqueued {
 pub struct Client {
     store: Store,
     gather: Arc<Gather>,
+    fetches: Arc<Fetches>,
+    acks: Arc<Acks>,
 }
 
 impl Client {
     /// The use cases upon a store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, gather: Arc::default() }
+        Self { store, gather: Arc::default(), fetches: Arc::default(), acks: Arc::default() }
     }
 
     /// The store.

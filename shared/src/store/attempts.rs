@@ -196,7 +196,7 @@ impl Store {
         let keys = self.key(partition);
         let mut names = vec![keys.leases(), keys.due()];
         names.extend(["completed", "discarded", "dead"].map(|how| keys.ended(how)));
-        let mut args: Vec<Arg<'_>> = vec![i64::from(self.0.options.errors_kept).min(ERRORS_KEPT_MAX).into()];
+        let mut args: Vec<Arg<'_>> = vec![self.errors_kept().into()];
         for end in ends {
             names.push(keys.job(end.held.id));
             match &end.ending {
@@ -211,8 +211,13 @@ impl Store {
         reply.texts(1)?.iter().map(|code| end_reply(code)).collect()
     }
 
+    /// How many errors of a job are kept.
+    pub(super) fn errors_kept(&self) -> i64 {
+        i64::from(self.0.options.errors_kept).min(ERRORS_KEPT_MAX)
+    }
+
     /// outcome, delay, result or error, summary, event data.
-    fn ending_args(&self, ending: &Ending) -> [Arg<'static>; 5] {
+    pub(super) fn ending_args(&self, ending: &Ending) -> [Arg<'static>; 5] {
         let ms = |delay: Duration| i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         let (outcome, delay_ms, json, summary, event) = match ending {
             Ending::Completed { result } => {
@@ -257,7 +262,7 @@ pub(super) fn summary(failure: &Failure) -> String {
     format!("{}: {}", failure.code, failure.message).chars().take(RESULT_SUMMARY_CHARS_MAX).collect()
 }
 
-fn end_reply(code: &str) -> Result<EndReply, StoreError> {
+pub(super) fn end_reply(code: &str) -> Result<EndReply, StoreError> {
     match code {
         "ok" => Ok(EndReply::Ended),
         "done" => Ok(EndReply::AlreadyEnded),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use carillon_shared::id::JobId;
+use carillon_shared::id::{JobId, nonce};
 use carillon_shared::job::{Failure, RateLimit, Verdict};
 use carillon_shared::name::QueueName;
-use carillon_shared::store::{AttemptEnd, Ending, Held, QueueChange, Reclaim, Reclaimed, Store};
+use carillon_shared::store::{
+    AskedEnd, AttemptEnd, Ending, Held, Presented, QueueChange, Reclaim, Reclaimed, Right, Store,
+};
 use carillon_tests::redis::shared;
 use carillon_tests::store::{claim, claim_one, enqueue};
 use serde_json::json;
@@ -31,6 +33,16 @@ async fn limited(store: Store, change: QueueChange) -> Call {
 fn ending(store: &Store, held: &Held, ending: Ending) -> Call {
     let end = AttemptEnd { held: held.clone(), ending };
     call!(store, end => store.end(&[end]).await)
+}
+
+/// The same end with an answer, by what is presented.
+fn presenting(store: &Store, id: JobId, said: Presented, ending: Ending) -> Call {
+    asking(store, id, Right::Presented(said), ending)
+}
+
+fn asking(store: &Store, id: JobId, right: Right, ending: Ending) -> Call {
+    let (request, end) = (nonce(), AskedEnd { id, right, ending });
+    call!(store, request, end => store.end_asked(P0, &request, &[end]).await)
 }
 
 async fn ends(store: Store, how: Ending) -> Call {
@@ -111,6 +123,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
     ];
     cases.extend(finishes());
+    cases.extend(answered());
     cases.extend(beats());
     cases.extend(reclaimed());
     cases
@@ -147,6 +160,57 @@ fn finishes() -> Vec<Case> {
         case!(finish, "nobody", Nothing, |store| {
             let held = Held { id: nobody(&store), lease: "1-aa".parse().expect("a lease"), partition: P0 };
             ending(&store, &held, completed())
+        }),
+    ]
+}
+
+fn answered() -> Vec<Case> {
+    vec![
+        case!(finish, "a success by nothing but the id", Once, |store| {
+            let held = active(&store).await;
+            presenting(&store, held.id, Presented::default(), completed())
+        }),
+        case!(finish, "a success by all that can be presented", Once, |store| {
+            let Held { id, lease, .. } = active(&store).await;
+            let job = store.job(id).await.expect("Redis is there").expect("a job");
+            let said = Presented { worker: job.record.worker, attempt: Some(1), lease: Some(lease) };
+            presenting(&store, id, said, completed())
+        }),
+        case!(finish, "a success of a second attempt, after a failure", Once, |store| {
+            let held = active(&store).await;
+            ending(&store, &held, failed(Verdict::Retry(Duration::ZERO))).make().await.expect("Redis is there");
+            let held = claim_one(&store).await.held;
+            presenting(&store, held.id, Presented::default(), Ending::Completed { result: None })
+        }),
+        case!(finish, "a failure that is asked about", Once, |store| {
+            let Held { id, lease, .. } = active(&store).await;
+            asking(&store, id, Right::Held(lease), failed(Verdict::Retry(LEASE)))
+        }),
+        case!(finish, "a job given back that is asked about", Once, |store| {
+            let Held { id, lease, .. } = active(&store).await;
+            asking(&store, id, Right::Held(lease), returned(Duration::ZERO))
+        }),
+        case!(finish, "a worker that did not claim", Nothing, |store| {
+            let held = active(&store).await;
+            let said = Presented { worker: Some("another".to_owned()), ..Presented::default() };
+            presenting(&store, held.id, said, completed())
+        }),
+        case!(finish, "an attempt that is not the present one", Nothing, |store| {
+            let held = active(&store).await;
+            presenting(&store, held.id, Presented { attempt: Some(2), ..Presented::default() }, completed())
+        }),
+        case!(finish, "a lease that is presented and nobody has", Nothing, |store| {
+            let held = active(&store).await;
+            let said = Presented { lease: Some(of_nobody(&held).lease), ..Presented::default() };
+            presenting(&store, held.id, said, completed())
+        }),
+        case!(finish, "an end by the id of a job that has ended", Nothing, |store| {
+            let held = active(&store).await;
+            ending(&store, &held, completed()).make().await.expect("Redis is there");
+            presenting(&store, held.id, Presented::default(), completed())
+        }),
+        case!(finish, "nobody, asked about", Nothing, |store| {
+            presenting(&store, nobody(&store), Presented::default(), completed())
         }),
     ]
 }

@@ -1,0 +1,145 @@
+//! Jobs handed out to workers that speak OJS rather than Rust.
+//!
+//! What one worker asks for on several connections at the same time is one claim: a claim belongs to a worker, and each of its
+//! jobs has a lease of its own, so it makes no difference to a job which of the worker's connections it comes by. The shares are
+//! cut here, first come, first served. A share whose caller has gone is given back at once, and its attempt does not count.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::lane::{Asked, Lane};
+use super::{Client, ClientError};
+use crate::job::{Failure, Job, Verdict};
+use crate::name::{QueueName, WorkerId};
+use crate::store::{AttemptEnd, Claim, Claimed, Ending, Held, Store, StoreError};
+
+/// A request for jobs.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// From which queues, in this order.
+    pub queues: Vec<QueueName>,
+    /// How many at most.
+    pub count: usize,
+    /// Who asks, if it says so.
+    pub worker: Option<WorkerId>,
+    /// For how long, unless a job has a wish of its own.
+    pub visibility: Option<Duration>,
+}
+
+/// The worker of a claim that did not say who asked; the scripts know it by the same word.
+pub(super) const ANONYMOUS: &str = "anonymous";
+/// How long a lease lasts when nobody has a wish (OJS core: 30 minutes).
+const VISIBILITY_DEFAULT: Duration = Duration::from_secs(1800);
+/// At most so many jobs are handed out at once.
+const FETCH_MAX: usize = 100;
+
+/// Fetches on their way.
+pub(super) type Fetches = Lane<Fetch, Fetched>;
+
+type Waiting = Asked<Fetch, Fetched>;
+
+/// What a caller is told.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    Answered(Result<Vec<Claimed>, ClientError>),
+    /// The call that was made for several failed: the caller is to ask for itself.
+    Alone,
+}
+
+impl Client {
+    /// Hands out jobs, and none to a worker that winds up.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
+        let client = self.clone();
+        let fetched = self.fetches.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
+        let claimed = match fetched {
+            Some(Fetched::Answered(claimed)) => claimed?,
+            Some(Fetched::Alone) | None => self.claimed(&fetch, fetch.count).await?,
+        };
+        Ok(claimed.into_iter().map(|claimed| claimed.job).collect())
+    }
+
+    async fn claimed(&self, fetch: &Fetch, count: usize) -> Result<Vec<Claimed>, ClientError> {
+        let worker = match &fetch.worker {
+            Some(worker) if self.holds_back(worker).await? => return Ok(Vec::new()),
+            Some(worker) => worker.clone(),
+            None => ANONYMOUS.parse().map_err(|_| StoreError::corrupt("worker", "the name of nobody"))?,
+        };
+        let visibility = fetch.visibility.unwrap_or(VISIBILITY_DEFAULT);
+        let claim = Claim::new(worker, fetch.queues.clone(), count.min(FETCH_MAX), visibility);
+        let (broken, sound): (Vec<_>, Vec<_>) =
+            self.store.claim(&claim).await?.into_iter().partition(|claimed| claimed.job.envelope.is_empty());
+        let ends: Vec<AttemptEnd> = broken.into_iter().map(|claimed| unreadable(claimed.held)).collect();
+        self.store.end(&ends).await?;
+        Ok(sound)
+    }
+}
+
+/// Claims for all that was asked, alike by alike.
+async fn send(client: Client, mut asked: Vec<Waiting>) {
+    asked.retain(|one| !one.is_given_up());
+    let mut claims: Vec<Vec<Waiting>> = Vec::new();
+    for one in asked {
+        match claims.iter_mut().find(|claim| has_room(claim, &one.what)) {
+            Some(claim) => claim.push(one),
+            None => claims.push(vec![one]),
+        }
+    }
+    join_all(claims.into_iter().map(|claim| together(&client, claim))).await;
+}
+
+fn has_room(claim: &[Waiting], fetch: &Fetch) -> bool {
+    let is_alike = |other: &Fetch| {
+        (&other.worker, &other.queues, other.visibility) == (&fetch.worker, &fetch.queues, fetch.visibility)
+    };
+    claim.first().is_some_and(|first| is_alike(&first.what)) && wanted(claim) + fetch.count <= FETCH_MAX
+}
+
+fn wanted(claim: &[Waiting]) -> usize {
+    claim.iter().map(|one| one.what.count).sum()
+}
+
+/// One claim, and its shares.
+async fn together(client: &Client, claim: Vec<Waiting>) {
+    let Some(first) = claim.first() else { return };
+    let mut claimed = match client.claimed(&first.what, wanted(&claim)).await {
+        Ok(claimed) => claimed.into_iter(),
+        Err(error) => return failed(claim, error),
+    };
+    let mut left = Vec::new();
+    for one in claim {
+        let share = claimed.by_ref().take(one.what.count).collect();
+        // The jobs of a caller that has gone come back.
+        if let Err(Fetched::Answered(Ok(unseen))) = one.answer(Fetched::Answered(Ok(share))) {
+            left.extend(unseen);
+        }
+    }
+    give_back(&client.store, left).await;
+}
+
+fn failed(mut claim: Vec<Waiting>, error: ClientError) {
+    let last = if claim.len() == 1 { claim.pop() } else { None };
+    // A caller that has gone wants no answer.
+    let _gone = last.map(|one| one.answer(Fetched::Answered(Err(error))));
+    claim.into_iter().for_each(|one| drop(one.answer(Fetched::Alone)));
+}
+
+/// Gives back what nobody saw.
+async fn give_back(store: &Store, claimed: Vec<Claimed>) {
+    let failure = || Failure::new("returned", "its caller had gone when the job was to be handed out");
+    let returned = |held| AttemptEnd { held, ending: Ending::Returned { delay: Duration::ZERO, failure: failure() } };
+    let ends: Vec<AttemptEnd> = claimed.into_iter().map(|claimed| returned(claimed.held)).collect();
+    if let Err(error) = store.end(&ends).await {
+        tracing::debug!(error = %error, jobs = ends.len(), "jobs were not given back: their leases will end");
+    }
+}
+
+/// A job that nobody can run, because what it says cannot be read.
+fn unreadable(held: Held) -> AttemptEnd {
+    let failure = Failure::new("corrupt", "the envelope of this job cannot be read");
+    AttemptEnd { held, ending: Ending::Failed { failure, attempt: 1, verdict: Verdict::DeadLetter } }
+}

@@ -1,0 +1,185 @@
+//! What many callers ask at the same time, each for itself, carried in few calls.
+//!
+//! Nobody waits for company: whoever comes while fewer than [`CALLS_MAX`] calls are on the way is sent at once, and what comes
+//! meanwhile goes with the next. Calls are carried by tasks of their own, which end when nothing waits: a caller that goes away
+//! takes nobody's answer with it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// Calls on the way at once: one that Redis works on, and one that comes after it.
+const CALLS_MAX: usize = 2;
+/// What is asked in one call.
+const ASKED_MAX: usize = 100;
+
+/// A way on which questions `Q` are carried, and answers `A` come back.
+#[derive(Debug)]
+pub(super) struct Lane<Q, A>(Mutex<Traffic<Q, A>>);
+
+#[derive(Debug)]
+struct Traffic<Q, A> {
+    waiting: Vec<Asked<Q, A>>,
+    calls: usize,
+}
+
+/// One question, and the way back to who asked.
+#[derive(Debug)]
+pub(super) struct Asked<Q, A> {
+    pub(super) what: Q,
+    back: oneshot::Sender<A>,
+}
+
+impl<Q, A> Asked<Q, A> {
+    /// Gives the answer; it comes back when nobody waits for it any more.
+    pub(super) fn answer(self, answer: A) -> Result<(), A> {
+        self.back.send(answer)
+    }
+
+    /// The question by itself, and the way back.
+    pub(super) fn apart(self) -> (Q, oneshot::Sender<A>) {
+        (self.what, self.back)
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.back.is_closed()
+    }
+}
+
+impl<Q, A> Default for Lane<Q, A> {
+    fn default() -> Self {
+        Self(Mutex::new(Traffic { waiting: Vec::new(), calls: 0 }))
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
+    /// Asks, by way of `carry`, which is handed what is asked together. `None` when the runtime ends before there is an answer.
+    pub(super) async fn ask<F, Fut>(self: &Arc<Self>, what: Q, carry: F) -> Option<A>
+    where
+        F: Fn(Vec<Asked<Q, A>>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        let (back, answer) = oneshot::channel();
+        if self.join(Asked { what, back }) {
+            let lane = self.clone();
+            tokio::spawn(async move {
+                let mut call = Call(Some(&lane));
+                while let Some(together) = call.next() {
+                    carry(together).await;
+                }
+            });
+        }
+        answer.await.ok()
+    }
+
+    /// Whether a call is to be begun.
+    fn join(&self, asked: Asked<Q, A>) -> bool {
+        self.with(|traffic| {
+            traffic.waiting.push(asked);
+            let begins = traffic.calls < CALLS_MAX;
+            traffic.calls += usize::from(begins);
+            begins
+        })
+    }
+}
+
+impl<Q, A> Lane<Q, A> {
+    fn with<T>(&self, act: impl FnOnce(&mut Traffic<Q, A>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A call that is on the way, for as long as it lasts.
+struct Call<'a, Q, A>(Option<&'a Lane<Q, A>>);
+
+impl<Q, A> Call<'_, Q, A> {
+    /// What waits; the call is over when it is nothing, in the same moment.
+    fn next(&mut self) -> Option<Vec<Asked<Q, A>>> {
+        let lane = self.0?;
+        let together = lane.with(|traffic| {
+            let some = traffic.waiting.len().min(ASKED_MAX);
+            traffic.calls -= usize::from(some == 0);
+            traffic.waiting.drain(..some).collect::<Vec<_>>()
+        });
+        if together.is_empty() {
+            self.0 = None;
+            return None;
+        }
+        Some(together)
+    }
+}
+
+impl<Q, A> Drop for Call<'_, Q, A> {
+    /// A call that broke off. What waits is given up rather than left for somebody who may never come.
+    fn drop(&mut self) {
+        let Some(lane) = self.0 else { return };
+        lane.with(|traffic| {
+            traffic.calls -= 1;
+            traffic.waiting.clear();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Answers with how many were asked together, once it may.
+    async fn asked(lane: &Arc<Lane<u32, usize>>, gate: &Arc<Semaphore>) -> Option<usize> {
+        let gate = gate.clone();
+        let carry = move |together: Vec<Asked<u32, usize>>| {
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.expect("open").forget();
+                let count = together.len();
+                for asked in together {
+                    let _gone = asked.answer(count);
+                }
+            }
+        };
+        lane.ask(0, carry).await
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_two_calls_are_on_the_way_goes_together() {
+        let (lane, gate) = (Arc::new(Lane::default()), Arc::new(Semaphore::new(0)));
+        let (first, second) = (asked(&lane, &gate), asked(&lane, &gate));
+        tokio::pin!(first, second);
+        assert!(futures::poll!(&mut first).is_pending());
+        tokio::task::yield_now().await;
+        assert!(futures::poll!(&mut second).is_pending());
+        tokio::task::yield_now().await;
+        let others = futures::future::join_all((0..5).map(|_| asked(&lane, &gate)));
+        tokio::pin!(others);
+        assert!(futures::poll!(&mut others).is_pending());
+        gate.add_permits(3);
+        assert_eq!((first.await, second.await), (Some(1), Some(1)));
+        assert_eq!(others.await, [Some(5); 5]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_takes_nothing_with_it() {
+        let (lane, gate) = (Arc::new(Lane::default()), Arc::new(Semaphore::new(0)));
+        {
+            let gone = asked(&lane, &gate);
+            tokio::pin!(gone);
+            assert!(futures::poll!(&mut gone).is_pending());
+        }
+        gate.add_permits(2);
+        assert!(asked(&lane, &gate).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_breaks_off_leaves_the_way_free() {
+        let lane = Arc::new(Lane::<u32, usize>::default());
+        for _ in 0..3 {
+            let broken = lane.ask(0, |_| async { panic!("on purpose") });
+            assert_eq!(broken.await, None);
+        }
+        let gate = Arc::new(Semaphore::new(1));
+        assert_eq!(asked(&lane, &gate).await, Some(1));
+    }
+}
