@@ -46,7 +46,7 @@ fn check_size(result: Option<&Value>) -> Result<(), ApiError> {
 /// The job as it stands, under `job` and spread.
 pub(super) fn ended(job: Job) -> Twice {
     let id = job.record.id.to_string();
-    twice("job", job.into_json()).and("job_id", id)
+    twice("job", job.to_json()).and("job_id", id)
 }
 
 /// The job that a request is about; a text that can be no id is one that no job has.

@@ -34,7 +34,7 @@ async fn enqueue(State(api): State<ApiState>, BatchJson(body): BatchJson) -> Ans
 
 fn shown(enqueued: Vec<Enqueued>) -> Value {
     let same: Vec<usize> = (0..enqueued.len()).filter(|&i| enqueued[i].deduplicated).collect();
-    let jobs: Vec<Value> = enqueued.into_iter().map(|enqueued| enqueued.job.into_json().into()).collect();
+    let jobs: Vec<Value> = enqueued.into_iter().map(|enqueued| enqueued.job.to_json().into()).collect();
     let mut answer = json!({"count": jobs.len(), "jobs": jobs});
     if !same.is_empty() {
         answer["deduplicated"] = json!(same);

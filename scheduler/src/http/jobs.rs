@@ -4,9 +4,9 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use carillon_shared::client::{ClientError, Enqueued};
+use carillon_shared::client::{ClientError, Enqueued, Taken};
 use carillon_shared::id::JobId;
-use carillon_shared::job::{ENVELOPE_BYTES_MAX, Envelope};
+use carillon_shared::job::{ENVELOPE_BYTES_MAX, Envelope, Job};
 use carillon_shared::store::{CancelReply, ChangeReply};
 use carillon_shared::telemetry::metric::{self, label};
 use carillon_shared::telemetry::queue_label;
@@ -16,7 +16,7 @@ use super::ApiState;
 use super::body::{Json, MaybeJson};
 use super::error::ApiError;
 use super::rate_limits;
-use super::reply::{Answer, Reply, twice};
+use super::reply::{Answer, Reply, Written, twice};
 
 /// The states that can be cancelled.
 pub(super) const LIVE: &str = "scheduled, available, pending, active or retryable";
@@ -39,13 +39,22 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
         )));
     }
     let envelope = Envelope::read(&body.value, api.store().clock().now())?;
-    let Enqueued { job, deduplicated } = api.client().enqueue(&envelope).await?;
-    if deduplicated {
-        return Ok(Reply::ok(twice("job", job.into_json()).and("deduplicated", true)));
-    }
-    metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(job.record.queue.as_str())).increment(1);
-    let location = format!("/ojs/v1/jobs/{}", job.record.id);
-    let reply = Reply::new(StatusCode::CREATED, twice("job", job.into_json())).at(&location);
+    let (record, answer) = match api.client().take_in(&envelope).await? {
+        Taken::New(record) if !envelope.unknown.contains_key("job") => {
+            let answer = Written::twice("job", &envelope.to_job_json(&record));
+            (record, answer)
+        }
+        Taken::New(record) => {
+            let job = Job::new(envelope.to_json(record.id), record.clone());
+            (record, twice("job", job.to_json()).into())
+        }
+        Taken::Other(Enqueued { job, deduplicated: true }) => {
+            return Ok(Reply::ok(twice("job", job.to_json()).and("deduplicated", true)));
+        }
+        Taken::Other(Enqueued { job, .. }) => (job.record.clone(), twice("job", job.to_json()).into()),
+    };
+    metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(record.queue.as_str())).increment(1);
+    let reply = Reply::new(StatusCode::CREATED, answer).at(&format!("/ojs/v1/jobs/{}", record.id));
     Ok(match rate_limits::most(&envelope) {
         Some(most) => reply.limited_to(most),
         None => reply,
@@ -56,7 +65,7 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
 pub(super) async fn show(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {
     let id = known(&id)?;
     let (job, progress) = tokio::try_join!(api.store().job(id), api.store().progress(id))?;
-    let mut map = job.ok_or_else(|| ApiError::no_job(&id.to_string()))?.into_json();
+    let mut map = job.ok_or_else(|| ApiError::no_job(&id.to_string()))?.to_json();
     if let Some(progress) = progress {
         map.insert("progress".to_owned(), progress);
     }
@@ -83,7 +92,7 @@ async fn activate(State(api): State<ApiState>, Path(id): Path<String>) -> Answer
 
 pub(super) async fn shown(api: &ApiState, id: JobId) -> Answer {
     let job = api.store().job(id).await?.ok_or_else(|| ApiError::no_job(&id.to_string()))?;
-    Ok(Reply::ok(twice("job", job.into_json())))
+    Ok(Reply::ok(twice("job", job.to_json())))
 }
 
 /// An id that no job can have is one that none has.

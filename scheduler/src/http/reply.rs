@@ -78,6 +78,14 @@ impl From<Map<String, Value>> for Written {
     }
 }
 
+impl Written {
+    /// What [`twice`] says of an object that has been written, is not empty, and has no member of this name.
+    pub(super) fn twice(name: &str, object: &str) -> Self {
+        let members = object.strip_prefix('{').unwrap_or(object);
+        Self(format!(r#"{{"{name}":{object},{members}"#))
+    }
+}
+
 /// The JSON text of a value: texts and numbers in maps and lists, which can always be written.
 pub(super) fn written(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -124,10 +132,12 @@ impl From<Twice> for Written {
         if !twice.is_plain() {
             return twice.into_map().into();
         }
-        let object = written(&twice.object);
-        let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
-        let more: String = twice.more.iter().map(|(name, value)| format!(r#","{name}":{value}"#)).collect();
-        Self(format!(r#"{{"{}":{object},{members}{more}}}"#, twice.name))
+        let Self(mut text) = Self::twice(twice.name, &written(&twice.object));
+        for (name, value) in &twice.more {
+            text.pop();
+            text.push_str(&format!(r#","{name}":{value}}}"#));
+        }
+        Self(text)
     }
 }
 

@@ -89,6 +89,15 @@ pub enum ClientError {
     Store(#[from] StoreError),
 }
 
+/// What became of a job that was to be taken in.
+#[derive(Debug)]
+pub enum Taken {
+    /// It was, and this is its record.
+    New(Record),
+    /// It stands in another's place, or is further on already, or was dropped.
+    Other(Enqueued),
+}
+
 /// What became of a job that was to be enqueued.
 #[derive(Debug)]
 pub struct Enqueued {
@@ -129,6 +138,18 @@ impl Client {
     /// When there is a job of the id that the envelope brings, or one that keeps it away, or Redis cannot be reached or takes
     /// no more.
     pub async fn enqueue(&self, envelope: &Envelope) -> Result<Enqueued, ClientError> {
+        Ok(match self.take_in(envelope).await? {
+            Taken::New(record) => Enqueued { job: Job::new(envelope.to_json(record.id), record), deduplicated: false },
+            Taken::Other(enqueued) => enqueued,
+        })
+    }
+
+    /// The same for who can do with the record of a job that is new.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn take_in(&self, envelope: &Envelope) -> Result<Taken, ClientError> {
         let id = self.store.id_for(envelope);
         match self.gather.enqueue(&self.store, id, envelope).await? {
             EnqueueReply::Exists(id) => Err(ClientError::Duplicate(id)),
@@ -137,11 +158,12 @@ impl Client {
                 let gone = || StoreError::corrupt(id.to_string(), "neither taken in nor refused");
                 let taken = taken.first().copied().ok_or_else(gone)?;
                 if let Some(record) = Record::taken_in(taken.id, envelope, taken.state, taken.at) {
-                    return Ok(Enqueued { job: Job::new(envelope.to_json(id), record), deduplicated: false });
+                    return Ok(Taken::New(record));
                 }
-                let job = self.store.job(taken.id).await?;
+                // Boxed, because it is rare, and whoever waits for a job to be taken in carries its size.
+                let job = Box::pin(self.store.job(taken.id)).await?;
                 let gone = || StoreError::corrupt(taken.id.to_string(), "vanished as soon as it was enqueued");
-                Ok(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() })
+                Ok(Taken::Other(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() }))
             }
         }
     }

@@ -129,18 +129,8 @@ impl Job {
     /// A time that has not come is left out, never `null`: typed clients read absence, not null.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
-        self.with_record(complete(self.envelope.clone(), self.record.id))
-    }
-
-    /// The same of a job that nobody needs any more.
-    #[must_use]
-    pub fn into_json(mut self) -> Map<String, Value> {
-        let envelope = std::mem::take(&mut self.envelope);
-        self.with_record(complete(envelope, self.record.id))
-    }
-
-    fn with_record(&self, mut map: Map<String, Value>) -> Map<String, Value> {
         let record = &self.record;
+        let mut map = complete(&self.envelope, record.id);
         map.insert("state".to_owned(), record.state.as_str().into());
         map.insert("attempt".to_owned(), record.attempt.into());
         let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();

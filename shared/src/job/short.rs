@@ -4,10 +4,13 @@
 //! could have sent, and reads as the same envelope. [`complete`] gives it back whole; one that says everything, as an older
 //! version kept it, stays as it is.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Envelope, RetryPolicy};
+use super::{Envelope, Record, RetryPolicy};
 use crate::id::JobId;
 use crate::name::QueueName;
 
@@ -52,58 +55,101 @@ impl Envelope {
 
 /// What a policy says beside the default.
 fn retry_to_keep(policy: &RetryPolicy) -> Option<Value> {
-    let default = RetryPolicy::default();
-    if *policy == default {
+    if *policy == RetryPolicy::default() {
         return None;
     }
-    let (mut said, usual) = (policy.to_json(), default.to_json());
+    let (mut said, usual) = (policy.to_json(), &*RETRY_DEFAULT);
     if let Some(said) = said.as_object_mut() {
         said.retain(|name, value| usual.get(name) != Some(value));
     }
     Some(said)
 }
 
+/// The policy that most jobs have, as the wire echoes it.
+static RETRY_DEFAULT: LazyLock<Value> = LazyLock::new(|| RetryPolicy::default().to_json());
+
 /// The envelope whole, as [`Envelope::to_json`] writes it, of what was kept for this job. Nothing, which stands for what cannot
 /// be read, stays nothing.
 #[must_use]
-pub(super) fn complete(kept: Map<String, Value>, id: JobId) -> Map<String, Value> {
+pub(super) fn complete(kept: &Map<String, Value>, id: JobId) -> Map<String, Value> {
     if kept.is_empty() || kept.contains_key("specversion") {
-        return kept;
+        return kept.clone();
     }
-    let [mut job_type, mut queue, mut args, mut meta, mut priority, mut tags, mut retry] = [const { None }; 7];
-    let mut rest = Vec::new();
-    for (name, value) in kept {
-        match name.as_str() {
-            "type" => job_type = Some(value),
-            "queue" => queue = Some(value),
-            "args" => args = Some(value),
-            "meta" => meta = Some(value),
-            "priority" => priority = Some(value),
-            "tags" => tags = Some(value),
-            "retry" => retry = Some(value),
-            _ => rest.push((name, value)),
-        }
-    }
+    let said = |name: &str| kept.get(name).cloned();
     // Room for what the record adds.
-    let mut whole = Map::with_capacity(rest.len() + 20);
+    let mut whole = Map::with_capacity(kept.len() + 20);
     let mut put = |name: &str, value: Value| whole.insert(name.to_owned(), value);
     put("specversion", "1.0".into());
     put("id", id.to_string().into());
-    put("type", job_type.unwrap_or_default());
-    put("queue", queue.unwrap_or_else(|| QueueName::default().as_str().into()));
-    put("args", args.unwrap_or_else(|| Value::Array(Vec::new())));
-    put("meta", meta.unwrap_or_else(|| Map::new().into()));
-    put("priority", priority.unwrap_or_else(|| 0.into()));
-    put("tags", tags.unwrap_or_else(|| Value::Array(Vec::new())));
-    put("retry", whole_retry(retry));
-    whole.extend(rest);
+    put("type", said("type").unwrap_or_default());
+    put("queue", said("queue").unwrap_or_else(|| QueueName::default().as_str().into()));
+    put("args", said("args").unwrap_or_else(|| Value::Array(Vec::new())));
+    put("meta", said("meta").unwrap_or_else(|| Map::new().into()));
+    put("priority", said("priority").unwrap_or_else(|| 0.into()));
+    put("tags", said("tags").unwrap_or_else(|| Value::Array(Vec::new())));
+    put("retry", kept.get("retry").map_or_else(|| RETRY_DEFAULT.clone(), whole_retry));
+    for (name, value) in kept.iter().filter(|(name, _)| !WITH_DEFAULT.contains(&name.as_str())) {
+        put(name, value.clone());
+    }
     whole
 }
 
-fn whole_retry(kept: Option<Value>) -> Value {
-    let Some(Value::Object(said)) = &kept else { return RetryPolicy::default().to_json() };
+/// The members that are always shown.
+const WITH_DEFAULT: [&str; 7] = ["type", "queue", "args", "meta", "priority", "tags", "retry"];
+
+fn whole_retry(kept: &Value) -> Value {
     // What was taken in can be read again.
-    RetryPolicy::parse(said, "retry").map_or_else(|_| kept.clone().unwrap_or_default(), |policy| policy.to_json())
+    let policy = kept.as_object().and_then(|said| RetryPolicy::parse(said, "retry").ok());
+    policy.map_or_else(|| kept.clone(), |policy| policy.to_json())
+}
+
+/// A job that was just taken in, as [`Job::to_json`](super::Job::to_json) shows it. Written at once, because it is written
+/// for each job that is enqueued by itself.
+#[derive(Serialize)]
+struct TakenIn<'a> {
+    specversion: &'a str,
+    id: JobId,
+    #[serde(rename = "type")]
+    job_type: &'a str,
+    queue: &'a str,
+    args: &'a [Value],
+    meta: &'a Map<String, Value>,
+    priority: i8,
+    tags: &'a [String],
+    retry: Cow<'a, Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+    state: &'a str,
+    attempt: u32,
+    max_attempts: u32,
+    created_at: String,
+    enqueued_at: String,
+}
+
+impl Envelope {
+    /// The job of this envelope as the wire shows it, when this is its record and it has no history.
+    #[must_use]
+    pub fn to_job_json(&self, record: &Record) -> String {
+        let is_usual = self.retry == RetryPolicy::default();
+        let job = TakenIn {
+            specversion: "1.0",
+            id: record.id,
+            job_type: self.job_type.as_str(),
+            queue: self.queue.as_str(),
+            args: &self.args,
+            meta: &self.meta,
+            priority: self.priority,
+            tags: &self.tags,
+            retry: if is_usual { Cow::Borrowed(&*RETRY_DEFAULT) } else { Cow::Owned(self.retry.to_json()) },
+            rest: self.rest_to_json(),
+            state: record.state.as_str(),
+            attempt: record.attempt,
+            max_attempts: self.retry.max_attempts,
+            created_at: record.created_at.to_string(),
+            enqueued_at: record.enqueued_at.to_string(),
+        };
+        serde_json::to_string(&job).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +159,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::Partition;
+    use crate::job::{Job, JobState};
 
     const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
 
@@ -125,6 +172,7 @@ mod tests {
                 "visibility_timeout_ms": 5, "rate_limit": {"rate": 5, "period": "PT1M"}}),
             json!({"type": "a", "args": [{}], "rate_limit": {"key": "k", "concurrency": 2, "rate": 1}}),
             json!({"type": "a", "args": [], "retry": {"max_attempts": 9}}),
+            json!({"type": "a", "args": [], "scheduled_at": "2098-01-01T00:00:00Z", "timeout_ms": 7, "x": [1.50]}),
             json!({"type": "a", "args": [], "retry": {"initial_interval": "PT1H", "backoff_strategy": "linear"}}),
             json!({"type": "a", "args": [], "retry": {"initial_interval": "PT10M", "max_interval": "PT20M",
                 "jitter": false, "non_retryable_errors": ["X.*"], "on_exhaustion": "dead_letter"}}),
@@ -146,9 +194,21 @@ mod tests {
         for envelope in envelopes() {
             let id = JobId::random(NOW, Partition(3));
             let kept: Map<String, Value> = serde_json::from_str(&envelope.to_kept_json()).expect("JSON");
-            let (whole, said) = (complete(kept, id), envelope.to_json(id));
+            let (whole, said) = (complete(&kept, id), envelope.to_json(id));
             assert_eq!(Value::from(whole.clone()).to_string(), Value::from(said).to_string());
-            assert_eq!(complete(whole.clone(), id), whole, "what says everything stays as it is");
+            assert_eq!(complete(&whole, id), whole, "what says everything stays as it is");
+        }
+    }
+
+    #[test]
+    fn a_job_that_was_just_taken_in_is_written_as_it_is_shown() {
+        for (envelope, state) in envelopes().into_iter().zip([JobState::Available, JobState::Pending].iter().cycle()) {
+            let id = JobId::random(NOW, Partition(3));
+            let states = [*state, JobState::Scheduled];
+            let state = states[usize::from(envelope.scheduled_at.is_some())];
+            let Some(record) = Record::taken_in(id, &envelope, Some(state), NOW) else { continue };
+            let shown = Value::from(Job::new(envelope.to_json(id), record.clone()).to_json()).to_string();
+            assert_eq!(envelope.to_job_json(&record), shown);
         }
     }
 
