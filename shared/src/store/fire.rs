@@ -172,7 +172,7 @@ fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
 }
 
 fn push_run<'a>(args: &mut Vec<Arg<'a>>, run: &'a Run) {
-    let json = serde_json::Value::Object(run.envelope.to_json(run.id)).to_string();
+    let json = run.envelope.to_kept_json();
     args.extend([run.id.to_string().into(), json.into()]);
     args.extend(flattened(record_fields(&run.envelope)));
 }

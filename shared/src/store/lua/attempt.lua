@@ -113,7 +113,7 @@ end
 local OUTCOMES = { completed = 'completed', discarded = 'failed', dead = 'failed' }
 
 local function end_attempt(item)
-  local job = job_read(item.id)
+  local job = item.job or job_read(item.id)
   if not job then return 'gone' end
   if job.lease ~= item.lease then return 'stale' end
   if job.state == 'cancelled' then return 'cancelled' end
