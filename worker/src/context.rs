@@ -176,7 +176,7 @@ pub(crate) mod tests {
 
     pub(crate) fn context_of(claimed: carillon_shared::store::Claimed) -> (Context, Stop) {
         let stop = Stop::default();
-        let envelope = Envelope::read(&Value::Object(claimed.job.envelope.clone()), claimed.job.record.created_at);
+        let envelope = claimed.job.envelope.envelope(claimed.job.record.created_at);
         let worker = "test-worker".parse().expect("a worker id");
         (Context::new(Arc::new(claimed.job), Arc::new(envelope.expect("an envelope")), worker, stop.clone()), stop)
     }

@@ -167,8 +167,7 @@ mod tests {
     }
 
     fn ending(outcome: Outcome, job: &Job) -> Option<Ending> {
-        let envelope =
-            Envelope::read(&Value::Object(job.envelope.clone()), job.record.created_at).expect("an envelope");
+        let envelope = job.envelope.envelope(job.record.created_at).expect("an envelope");
         outcome.ending(job, Some(&envelope), 20, 0.5)
     }
 

@@ -42,7 +42,12 @@ pub(crate) fn claimed(json: &Value) -> Claimed {
         crashes: 0,
         returns: 0,
     };
-    let job =
-        Job { envelope: envelope.to_json(id), record, result: None, errors: Vec::new(), parent_results: Vec::new() };
+    let job = Job {
+        envelope: envelope.to_json(id).into(),
+        record,
+        result: None,
+        errors: Vec::new(),
+        parent_results: Vec::new(),
+    };
     Claimed { job, held: Held { id, lease, partition: Partition(0) }, since: BootInstant::now() }
 }

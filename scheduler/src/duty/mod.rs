@@ -21,9 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
-use carillon_shared::job::{Envelope, Job, RetryPolicy};
+use carillon_shared::job::{Job, RetryPolicy};
 use carillon_shared::store::{Retention, Store, StoreError};
-use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -168,6 +167,5 @@ pub(crate) async fn repeat<D: Duty>(mut duty: D, stop: CancellationToken) {
 /// The retry policy of a job. It was read when the job was taken in, so it can be read again; if not, the job is kept
 /// among the dead letters rather than lost.
 pub(crate) fn policy_of(job: &Job) -> Option<RetryPolicy> {
-    let envelope = Value::Object(job.envelope.clone());
-    Envelope::read(&envelope, Timestamp::from_ms(0)).ok().map(|envelope| envelope.retry)
+    job.envelope.envelope(Timestamp::from_ms(0)).ok().map(|envelope| envelope.retry)
 }

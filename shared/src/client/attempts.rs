@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 
 use super::acks::{alone, ended};
 use super::fetches::ANONYMOUS;
 use super::{Client, ClientError};
 use crate::clock::Timestamp;
 use crate::id::{JobId, nonce};
-use crate::job::{Envelope, Failure, Job, JobState, Lease, Verdict, decide};
+use crate::job::{Failure, Job, JobState, Lease, Verdict, decide};
 use crate::name::WorkerId;
 use crate::store::{AskedEnd, Ending, Held, LeaseState, Presented, Right};
 
@@ -151,7 +150,7 @@ fn verdict(job: &Job, nack: &Nack) -> Verdict {
         Some(Action::DeadLetter) => return Verdict::DeadLetter,
         Some(Action::Retry) | None => {}
     }
-    let envelope = Envelope::read(&Value::Object(job.envelope.clone()), Timestamp::from_ms(0));
+    let envelope = job.envelope.envelope(Timestamp::from_ms(0));
     // What was taken in can be read again; if not, the job is kept where somebody will look.
     envelope.map_or(Verdict::DeadLetter, |envelope| {
         decide(&envelope.retry, job.record.attempt, &nack.failure, crate::id::chance())

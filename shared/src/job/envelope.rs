@@ -19,8 +19,8 @@ use crate::name::{JobType, QueueName};
 /// The largest envelope that is taken, in bytes of JSON.
 pub const ENVELOPE_BYTES_MAX: usize = 1024 * 1024;
 
-const TAGS_MAX: usize = 50;
-const TAG_CHARS_MAX: usize = 255;
+pub(super) const TAGS_MAX: usize = 50;
+pub(super) const TAG_CHARS_MAX: usize = 255;
 
 /// A job as its producer described it.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Envelope, JobState, Lease, complete};
+use super::{Envelope, JobState, Kept, Lease, complete};
 use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::name::{CronName, JobType, QueueName};
@@ -106,7 +106,7 @@ const NOBODY: &str = "anonymous";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// The envelope as it is kept, or whole.
-    pub envelope: Map<String, Value>,
+    pub envelope: Kept,
     /// The record.
     pub record: Record,
     /// What its handler returned.
@@ -120,8 +120,8 @@ pub struct Job {
 impl Job {
     /// A job that has no history.
     #[must_use]
-    pub fn new(envelope: Map<String, Value>, record: Record) -> Self {
-        Self { envelope, record, result: None, errors: Vec::new(), parent_results: Vec::new() }
+    pub fn new(envelope: impl Into<Kept>, record: Record) -> Self {
+        Self { envelope: envelope.into(), record, result: None, errors: Vec::new(), parent_results: Vec::new() }
     }
 
     /// The job as the wire shows it (OJS HTTP binding §1): the envelope, whole, with the record's members among it.

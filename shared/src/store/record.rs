@@ -1,46 +1,78 @@
 //! The record of a job, between hash and struct.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::StoreError;
 use super::reply::Reply;
 use crate::clock::Timestamp;
 use crate::id::JobId;
-use crate::job::Record;
+use crate::job::{Kept, Record};
 
-/// Fields of a hash, looked up by name. Sorted, because the hash of a workflow has thousands.
+/// Fields of a hash, looked up by name. Of a name that stands twice the first counts.
 pub(super) struct Hash {
     key: String,
-    pairs: Vec<(String, String)>,
+    /// Names and values, one after the other.
+    text: String,
+    /// Where each name begins, where its value begins, and where that ends.
+    fields: Vec<(usize, usize, usize)>,
+    is_sorted: bool,
 }
+
+/// The hash of a workflow has thousands of fields, which are sorted by name; in few it is quicker to look through all.
+const UNSORTED_MAX: usize = 32;
 
 impl Hash {
     pub(super) fn new(key: String, reply: &Reply) -> Result<Self, StoreError> {
-        Ok(Self::of(key, reply.pairs()?))
+        let mut hash = Self { key, text: String::new(), fields: Vec::with_capacity(reply.len() / 2), is_sorted: false };
+        for i in 0..reply.len() / 2 {
+            let from = hash.text.len();
+            reply.append(2 * i, &mut hash.text)?;
+            let middle = hash.text.len();
+            reply.append(2 * i + 1, &mut hash.text)?;
+            hash.fields.push((from, middle, hash.text.len()));
+        }
+        Ok(hash.sorted())
     }
 
     /// Fields and values by turns, joined by NUL, as `claim` hands them out.
     pub(super) fn joined(key: String, text: &str) -> Self {
-        let mut words = text.split('\0').map(str::to_owned);
-        let pairs = std::iter::from_fn(|| words.next().zip(words.next())).collect();
-        Self::of(key, pairs)
+        let mut hash = Self { key, text: String::with_capacity(text.len()), fields: Vec::new(), is_sorted: false };
+        hash.fields.reserve(UNSORTED_MAX);
+        let mut words = text.split('\0');
+        while let Some((name, value)) = words.next().zip(words.next()) {
+            let from = hash.text.len();
+            hash.text.push_str(name);
+            let middle = hash.text.len();
+            hash.text.push_str(value);
+            hash.fields.push((from, middle, hash.text.len()));
+        }
+        hash.sorted()
     }
 
-    /// Of a name that stands twice the first counts.
-    fn of(key: String, mut pairs: Vec<(String, String)>) -> Self {
-        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
-        pairs.dedup_by(|(later, _), (first, _)| later == first);
-        Self { key, pairs }
+    fn sorted(mut self) -> Self {
+        if self.fields.len() > UNSORTED_MAX {
+            let name = |field: &(usize, usize, usize)| &self.text[field.0..field.1];
+            self.fields.sort_by(|one, other| name(one).cmp(name(other)));
+            self.fields.dedup_by(|later, first| name(later) == name(first));
+            self.is_sorted = true;
+        }
+        self
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.fields.is_empty()
     }
 
     /// The field; empty counts as absent.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
-        let place = self.pairs.binary_search_by(|(name, _)| name.as_str().cmp(field)).ok()?;
-        self.pairs.get(place).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        let name = |(from, middle, _): &(usize, usize, usize)| &self.text[*from..*middle];
+        let place = if self.is_sorted {
+            self.fields.binary_search_by(|one| name(one).cmp(field)).ok()
+        } else {
+            self.fields.iter().position(|one| name(one) == field)
+        };
+        let (_, middle, to) = self.fields[place?];
+        Some(&self.text[middle..to]).filter(|value| !value.is_empty())
     }
 
     pub(super) fn parsed<T: std::str::FromStr>(&self, field: &str) -> Result<Option<T>, StoreError> {
@@ -91,18 +123,9 @@ pub(super) fn record(id: JobId, hash: &Hash) -> Result<Record, StoreError> {
     })
 }
 
-/// The JSON object that stands in a key.
-pub(super) fn json_object(key: &str, text: &str) -> Result<Map<String, Value>, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::corrupt(key, error.to_string()))
-}
-
-/// The envelope of a job, or nothing if it cannot be read: one broken job must not hold up the others. Without an envelope a
-/// job ends among the dead letters as soon as somebody has it in hand.
-pub(super) fn envelope(key: &str, text: &str) -> Map<String, Value> {
-    json_object(key, text).unwrap_or_else(|error| {
-        tracing::error!(error = %error, "the envelope of a job cannot be read");
-        Map::new()
-    })
+/// The envelope of a job. One that cannot be read is found out by whoever looks at it, and holds up no other.
+pub(super) fn envelope(key: &str, text: &str) -> Kept {
+    Kept::new(key, text)
 }
 
 /// The JSON value that stands in a key.

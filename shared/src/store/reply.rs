@@ -26,12 +26,29 @@ impl Reply {
 
     pub(crate) fn text(&self, i: usize) -> Result<String, StoreError> {
         match self.items.get(i) {
-            Some(Value::BulkString(bytes)) => Ok(String::from_utf8_lossy(bytes).into_owned()),
             Some(Value::SimpleString(text)) => Ok(text.clone()),
             Some(Value::Int(number)) => Ok(number.to_string()),
-            Some(Value::Nil) => Ok(String::new()),
-            other => Err(self.unexpected(i, other)),
+            _ => {
+                let mut text = String::new();
+                self.append(i, &mut text)?;
+                Ok(text)
+            }
         }
+    }
+
+    /// Writes the text at `i` behind others.
+    pub(crate) fn append(&self, i: usize, to: &mut String) -> Result<(), StoreError> {
+        match self.items.get(i) {
+            Some(Value::BulkString(bytes)) => match std::str::from_utf8(bytes) {
+                Ok(text) => to.push_str(text),
+                Err(_) => to.push_str(&String::from_utf8_lossy(bytes)),
+            },
+            Some(Value::SimpleString(text)) => to.push_str(text),
+            Some(Value::Int(number)) => to.push_str(&number.to_string()),
+            Some(Value::Nil) => {}
+            other => return Err(self.unexpected(i, other)),
+        }
+        Ok(())
     }
 
     pub(crate) fn bytes(&self, i: usize) -> Result<&[u8], StoreError> {
