@@ -14,14 +14,10 @@ pub(crate) fn spread(duration: Duration, chance: f64) -> Duration {
     duration.mul_f64(0.75 + chance / 2.0)
 }
 
-/// A random number in `[0, 1)`.
-pub(crate) fn chance() -> f64 {
-    // Without randomness everybody waits equally long, which is a pity and no error.
-    f64::from(getrandom::u32().unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use carillon_shared::id::chance;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -86,12 +86,14 @@ async fn start(workshop: &Arc<Workshop>, claimed: Vec<Claimed>, slots: Vec<Slot>
     for some in claimed.chunk_by(|a, b| a.job.record.queue == b.job.record.queue) {
         workshop.tally.claimed(&some[0].job.record.queue, some.len());
     }
+    let mut runs = Vec::with_capacity(claimed.len());
     for (claimed, slot) in claimed.into_iter().zip(slots) {
         let attempt = Attempt::new(workshop, claimed, slot);
         if shutdown.is_draining() {
             attempt.give_back(workshop).await;
         } else {
-            workshop.attempts.spawn(attempt.make(workshop.clone()));
+            runs.extend(attempt.begin(workshop));
         }
     }
+    workshop.crew.start(runs);
 }

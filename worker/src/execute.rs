@@ -1,91 +1,96 @@
 //! One attempt, from the claim to the report of its end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use carillon_shared::id::chance;
 use carillon_shared::job::{Envelope, Failure, Job};
 use carillon_shared::store::{Claimed, Ending};
 use carillon_shared::telemetry::metric::{self, label};
 use carillon_shared::telemetry::{queue_label, type_label};
-use serde_json::Value;
-use tracing::{Instrument, Span, info_span};
+use tracing::{Instrument, info_span};
 
 use crate::args::INVALID_ARGS;
-use crate::backoff::chance;
 use crate::context::Context;
+use crate::crew::Task;
+use crate::handler::Handler;
 use crate::leases::HeldLease;
 use crate::outcome::Outcome;
 use crate::report::Report;
 use crate::slots::Slot;
-use crate::supervise::{Supervised, supervise};
+use crate::supervise::supervise;
 use crate::tally::Ended;
 use crate::workshop::Workshop;
 
-/// An attempt to be made: the job, the right to end it, and the slot it runs in.
+/// An attempt to be made: the job, what was said of it, the right to end it, and the slot it runs in.
 pub(crate) struct Attempt {
-    pub(crate) job: Arc<Job>,
-    pub(crate) lease: HeldLease,
-    pub(crate) slot: Slot,
+    job: Arc<Job>,
+    envelope: Result<Arc<Envelope>, Failure>,
+    lease: HeldLease,
+    /// None when a handler that would not stop keeps it.
+    slot: Option<Slot>,
 }
 
 impl Attempt {
     /// Takes a claimed job in hand.
     pub(crate) fn new(workshop: &Workshop, claimed: Claimed, slot: Slot) -> Self {
         let Claimed { job, held, since } = claimed;
-        let wish =
-            job.envelope.get("visibility_timeout_ms").and_then(Value::as_u64).map(std::time::Duration::from_millis);
-        Self { job: Arc::new(job), lease: workshop.leases.hold(held, since, wish), slot }
+        let envelope = read_envelope(&job);
+        let wish = envelope.as_ref().ok().and_then(|envelope| envelope.visibility);
+        let lease = workshop.leases.hold(held, since, wish);
+        Self { job: Arc::new(job), envelope: envelope.map(Arc::new), lease, slot: Some(slot) }
     }
 
-    /// Makes the attempt: read the envelope, find the handler, run it, judge its end, report it.
-    pub(crate) async fn make(self, workshop: Arc<Workshop>) {
+    /// Gives the job back without having made the attempt.
+    pub(crate) async fn give_back(self, workshop: &Workshop) {
+        self.ended(Outcome::GivenBack).report(workshop).await;
+    }
+
+    /// Makes the attempt: finds the handler, has it watched over, its end judged and reported. Returns the run of the handler,
+    /// which is to be started; none when there is nothing to run.
+    pub(crate) fn begin(self, workshop: &Arc<Workshop>) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
         let record = &self.job.record;
         let span = info_span!("job", job.id = %record.id, job.type = %record.job_type, queue.name = %record.queue, attempt = record.attempt);
-        self.pass_through(&workshop).instrument(span).await;
-    }
-
-    /// Gives the job back without having looked at it.
-    pub(crate) async fn give_back(self, workshop: &Workshop) {
-        let Self { job, lease, slot } = self;
-        End { job, envelope: None, lease, slot: Some(slot), outcome: Outcome::GivenBack }.report(workshop).await;
-    }
-
-    async fn pass_through(self, workshop: &Arc<Workshop>) {
-        waited(&self.job);
-        let envelope = match read_envelope(&self.job) {
-            Ok(envelope) => Arc::new(envelope),
-            Err(failure) => {
-                let Self { job, lease, slot } = self;
-                let end = End { job, envelope: None, lease, slot: Some(slot), outcome: Outcome::Unreadable(failure) };
-                return end.report(workshop).await;
+        span.in_scope(|| waited(&self.job));
+        let shared = workshop.clone();
+        let (envelope, handler) = match self.found(workshop) {
+            Ok(found) => found,
+            Err(outcome) => {
+                let end = async move { self.ended(outcome).report(&shared).await };
+                workshop.attempts.spawn(end.instrument(span));
+                return None;
             }
         };
-        let started = Instant::now();
-        let (outcome, straggler) = self.run(workshop, &envelope).await;
-        ran(&self.job, started);
-        let slot = match straggler {
-            None => Some(self.slot),
-            Some(straggler) => {
-                straggler.keep(workshop, self.slot);
-                None
-            }
-        };
-        End { job: self.job, envelope: Some(envelope), lease: self.lease, slot, outcome }.report(workshop).await;
-    }
-
-    async fn run(&self, workshop: &Workshop, envelope: &Arc<Envelope>) -> Supervised {
-        let Some(handler) = workshop.registry.find(&self.job.record.job_type) else {
-            return (Outcome::Unhandled, None);
-        };
-        let stop = self.lease.stop();
-        let context = Context::new(self.job.clone(), envelope.clone(), workshop.settings.worker.clone(), stop.clone());
         // The shorter of two limits wins.
-        let timeout = envelope.timeout.into_iter().chain(handler.timeout()).min();
-        let handler = handler.clone();
-        // In a task of its own, so that its panic ends nothing else and it can be aborted.
-        let run = async move { handler.start(context).await }.instrument(Span::current());
-        let task = workshop.handlers.spawn(run);
-        supervise(task, stop, timeout, workshop.settings.stop_grace, &workshop.give_back).await
+        let limit = envelope.timeout.into_iter().chain(handler.timeout()).min();
+        let worker = workshop.settings.worker.clone();
+        let context = Context::new(self.job.clone(), envelope, worker, self.lease.stop().clone());
+        let run = async move { handler.start(context).await }.instrument(span.clone());
+        let (task, run) = workshop.crew.task(run);
+        workshop.attempts.spawn(self.watch(shared, task, limit, Instant::now()).instrument(span));
+        Some(run)
+    }
+
+    /// What the attempt needs; without it, how it ends.
+    fn found(&self, workshop: &Workshop) -> Result<(Arc<Envelope>, Handler), Outcome> {
+        let envelope = self.envelope.clone().map_err(Outcome::Unreadable)?;
+        let handler = workshop.registry.find(&self.job.record.job_type).ok_or(Outcome::Unhandled)?;
+        Ok((envelope, handler.clone()))
+    }
+
+    async fn watch(mut self, workshop: Arc<Workshop>, task: Task, limit: Option<Duration>, started: Instant) {
+        let stop_grace = workshop.settings.stop_grace;
+        let (outcome, straggler) = supervise(task, self.lease.stop(), limit, stop_grace, &workshop.give_back).await;
+        ran(&self.job, started);
+        if let Some((straggler, slot)) = straggler.zip(self.slot.take()) {
+            straggler.keep(&workshop, slot);
+        }
+        self.ended(outcome).report(&workshop).await;
+    }
+
+    fn ended(self, outcome: Outcome) -> End {
+        let Self { job, envelope, lease, slot } = self;
+        End { job, envelope: envelope.ok(), lease, slot, outcome }
     }
 }
 
@@ -94,7 +99,6 @@ struct End {
     job: Arc<Job>,
     envelope: Option<Arc<Envelope>>,
     lease: HeldLease,
-    /// None when a handler that would not stop keeps it.
     slot: Option<Slot>,
     outcome: Outcome,
 }
@@ -129,7 +133,7 @@ impl End {
 
 /// Reads the stored envelope. Its times are absolute, so that the time at which it is read does not matter.
 fn read_envelope(job: &Job) -> Result<Envelope, Failure> {
-    Envelope::read_map(&job.envelope, job.record.created_at).map_err(|refusal| Failure {
+    job.envelope.envelope(job.record.created_at).map_err(|refusal| Failure {
         retryable: Some(false),
         ..Failure::new("invalid_envelope", format!("the stored envelope cannot be read: {}", refusal.message))
     })

@@ -142,13 +142,14 @@ impl Heart {
     }
 
     async fn extend(&self, store: &Store) -> Result<(), StoreError> {
-        let (held, length) = self.leases.to_extend();
-        if held.is_empty() {
+        let (ours, length) = self.leases.to_extend();
+        if ours.is_empty() {
             return Ok(());
         }
+        let (tickets, held): (Vec<_>, Vec<_>) = ours.into_iter().unzip();
         let sent = BootInstant::now();
         let states = store.heartbeat(&held, length).await?;
-        self.leases.answered(sent, held.into_iter().zip(states));
+        self.leases.answered(sent, tickets.into_iter().zip(states));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! A lease is ours for as long as Redis may believe so: its length, counted from the moment at which the last call that it
 //! acknowledged was *sent*. We stop a little earlier, because a handler needs time to stop too.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,14 +25,24 @@ const END_OFFERED_FOR: Duration = Duration::from_secs(60);
 /// Every lease in hand.
 #[derive(Debug)]
 pub(crate) struct Leases {
-    entries: Mutex<HashMap<Held, Entry>>,
+    entries: Mutex<Entries>,
     /// The length of a lease, unless a job has a wish of its own.
     length: Duration,
     shorter: Notify,
 }
 
+/// The place of a lease among those in hand; never given twice.
+pub(crate) type Ticket = u64;
+
+#[derive(Debug, Default)]
+struct Entries {
+    next: Ticket,
+    by_ticket: BTreeMap<Ticket, Entry>,
+}
+
 #[derive(Debug)]
 struct Entry {
+    held: Held,
     length: Duration,
     acknowledged: BootInstant,
     stop: Stop,
@@ -54,6 +64,7 @@ enum Stage {
 #[derive(Debug)]
 pub(crate) struct HeldLease {
     leases: Arc<Leases>,
+    ticket: Ticket,
     held: Held,
     stop: Stop,
 }
@@ -66,12 +77,13 @@ impl Leases {
     /// Takes a lease in hand that was given at `since`, for `wish` if its job has one.
     pub(crate) fn hold(self: &Arc<Self>, held: Held, since: BootInstant, wish: Option<Duration>) -> HeldLease {
         let (length, stop) = (wish.unwrap_or(self.length), Stop::default());
-        let entry = Entry { length, acknowledged: since, stop: stop.clone(), stage: Stage::Running };
-        self.lock().insert(held.clone(), entry);
+        let entry =
+            Entry { held: held.clone(), length, acknowledged: since, stop: stop.clone(), stage: Stage::Running };
+        let ticket = self.lock().add(entry);
         if length < self.length {
             self.shorter.notify_one();
         }
-        HeldLease { leases: self.clone(), held, stop }
+        HeldLease { leases: self.clone(), ticket, held, stop }
     }
 
     /// Waits until a lease is taken in hand that needs heartbeats sooner than usual.
@@ -81,60 +93,68 @@ impl Leases {
 
     /// How often to send heartbeats: six in the life of the shortest lease, so that a few may be lost.
     pub(crate) fn beat_interval(&self) -> Duration {
-        let shortest = self.lock().values().map(|entry| entry.length).fold(self.length, Duration::min);
+        let shortest = self.lock().by_ticket.values().map(|entry| entry.length).fold(self.length, Duration::min);
         (shortest / 6).clamp(BEAT_MIN, BEAT_MAX)
     }
 
-    /// What heartbeats extend, and the length they ask for.
-    pub(crate) fn to_extend(&self) -> (Vec<Held>, Duration) {
+    /// What heartbeats extend, each with its ticket, and the length they ask for.
+    pub(crate) fn to_extend(&self) -> (Vec<(Ticket, Held)>, Duration) {
         let entries = self.lock();
-        let held =
-            entries.iter().filter(|(_, entry)| entry.stage != Stage::Over).map(|(held, _)| held.clone()).collect();
-        (held, self.length)
+        let ours = entries.by_ticket.iter().filter(|(_, entry)| entry.stage != Stage::Over);
+        (ours.map(|(ticket, entry)| (*ticket, entry.held.clone())).collect(), self.length)
     }
 
     /// Takes in what a heartbeat that was sent at `sent` brought back.
-    pub(crate) fn answered(&self, sent: BootInstant, answers: impl IntoIterator<Item = (Held, LeaseState)>) {
+    pub(crate) fn answered(&self, sent: BootInstant, answers: impl IntoIterator<Item = (Ticket, LeaseState)>) {
         let mut entries = self.lock();
-        for (held, state) in answers {
+        for (ticket, state) in answers {
             // Gone in the meantime: its end has been reported.
-            let Some(entry) = entries.get_mut(&held) else { continue };
+            let Some(entry) = entries.by_ticket.get_mut(&ticket) else { continue };
             match state {
                 LeaseState::Held => entry.acknowledged = entry.acknowledged.max(sent),
-                LeaseState::Cancelled => entry.end(&held, StopReason::Cancelled),
-                LeaseState::Lost => entry.end(&held, StopReason::LeaseLost),
+                LeaseState::Cancelled => entry.end(StopReason::Cancelled),
+                LeaseState::Lost => entry.end(StopReason::LeaseLost),
             }
         }
     }
 
     /// Stops the handlers whose lease nobody has acknowledged for too long.
     pub(crate) fn expire(&self) {
-        for (held, entry) in self.lock().iter_mut().filter(|(_, entry)| entry.is_overdue()) {
-            entry.end(held, StopReason::LeaseLost);
+        for entry in self.lock().by_ticket.values_mut().filter(|entry| entry.is_overdue()) {
+            entry.end(StopReason::LeaseLost);
         }
     }
 
     /// Tells every handler to stop.
     pub(crate) fn tell_all(&self, reason: StopReason) {
-        for entry in self.lock().values().filter(|entry| entry.stage == Stage::Running) {
+        for entry in self.lock().by_ticket.values().filter(|entry| entry.stage == Stage::Running) {
             entry.stop.tell(reason);
         }
     }
 
     /// The jobs in hand.
     pub(crate) fn job_ids(&self) -> Vec<JobId> {
-        let mut ids: Vec<_> = self.lock().keys().map(|held| held.id).collect();
+        let mut ids: Vec<_> = self.lock().by_ticket.values().map(|entry| entry.held.id).collect();
         ids.sort_unstable();
         ids
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Held, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Entries {
+    fn add(&mut self, entry: Entry) -> Ticket {
+        let ticket = self.next;
+        self.next += 1;
+        self.by_ticket.insert(ticket, entry);
+        ticket
+    }
+}
+
 impl Entry {
-    fn end(&mut self, held: &Held, reason: StopReason) {
+    fn end(&mut self, reason: StopReason) {
         if self.stage != Stage::Running {
             return;
         }
@@ -144,9 +164,9 @@ impl Entry {
         }
         if reason == StopReason::LeaseLost {
             metrics::counter!(metric::LEASES_LOST_TOTAL).increment(1);
-            tracing::warn!(job.id = %held.id, "the lease is lost: its handler is told to stop, its end will not be reported");
+            tracing::warn!(job.id = %self.held.id, "the lease is lost: its handler is told to stop, its end will not be reported");
         } else {
-            tracing::info!(job.id = %held.id, "the job was cancelled: its handler is told to stop");
+            tracing::info!(job.id = %self.held.id, "the job was cancelled: its handler is told to stop");
         }
     }
 
@@ -170,9 +190,9 @@ impl HeldLease {
     /// Asks the clock itself: after a freeze of this process a handler may end before the thread of the heartbeats wakes.
     pub(crate) fn start_ending(&self) -> bool {
         let mut entries = self.leases.lock();
-        let Some(entry) = entries.get_mut(&self.held) else { return false };
+        let Some(entry) = entries.by_ticket.get_mut(&self.ticket) else { return false };
         if entry.stage == Stage::Running && entry.is_overdue() {
-            entry.end(&self.held, StopReason::LeaseLost);
+            entry.end(StopReason::LeaseLost);
         }
         if entry.stage == Stage::Over {
             return false;
@@ -184,13 +204,16 @@ impl HeldLease {
     /// Whether there is no point in reporting the end any more.
     pub(crate) fn is_long_over(&self) -> bool {
         let entries = self.leases.lock();
-        entries.get(&self.held).is_none_or(|entry| entry.acknowledged.elapsed() > entry.length + END_OFFERED_FOR)
+        entries
+            .by_ticket
+            .get(&self.ticket)
+            .is_none_or(|entry| entry.acknowledged.elapsed() > entry.length + END_OFFERED_FOR)
     }
 }
 
 impl Drop for HeldLease {
     fn drop(&mut self) {
-        self.leases.lock().remove(&self.held);
+        self.leases.lock().by_ticket.remove(&self.ticket);
     }
 }
 
@@ -215,7 +238,7 @@ mod tests {
     fn a_dropped_lease_is_not_extended_any_more() {
         let leases = Arc::new(Leases::new(LEASE));
         let lease = hold(&leases, None);
-        assert_eq!(leases.to_extend().0, [lease.held().clone()]);
+        assert_eq!(leases.to_extend().0, [(lease.ticket, lease.held().clone())]);
         drop(lease);
         assert!(leases.to_extend().0.is_empty() && leases.job_ids().is_empty());
     }
@@ -229,7 +252,7 @@ mod tests {
         ] {
             let leases = Arc::new(Leases::new(LEASE));
             let lease = hold(&leases, None);
-            leases.answered(BootInstant::now(), [(lease.held().clone(), state)]);
+            leases.answered(BootInstant::now(), [(lease.ticket, state)]);
             assert_eq!(lease.stop().reason(), reason, "{state:?}");
             assert_eq!(lease.start_ending(), reason.is_none(), "{state:?}");
         }
@@ -240,7 +263,7 @@ mod tests {
         let leases = Arc::new(Leases::new(LEASE));
         let lease = hold(&leases, None);
         assert!(lease.start_ending());
-        leases.answered(BootInstant::now(), [(lease.held().clone(), LeaseState::Lost)]);
+        leases.answered(BootInstant::now(), [(lease.ticket, LeaseState::Lost)]);
         assert_eq!(lease.stop().reason(), None);
         assert_eq!(leases.to_extend().0.len(), 1, "an end that waits for Redis keeps its lease");
     }

@@ -37,7 +37,7 @@
 //!
 //! Rooms: [`WorkerBuilder`] puts a [`Worker`] together; `run` opens it and ends it, on a `thread` of its own; `orders` are what
 //! an operator tells it; `claims` takes jobs, a free slot first;
-//! `execute` takes one attempt from claim to report; `supervise` watches over its handler; `outcome` decides what is
+//! `execute` takes one attempt from claim to report; `crew` runs its handler; `supervise` watches over its handler; `outcome` decides what is
 //! reported; `report` reports; `leases` and `heartbeat` keep what is held; [`builtin`] and [`mod@file`] hold the handlers of
 //! the program `carillon-worker`.
 
@@ -47,6 +47,7 @@ mod builder;
 pub mod builtin;
 mod claims;
 mod context;
+mod crew;
 mod error;
 mod execute;
 pub mod file;
@@ -54,7 +55,6 @@ mod handler;
 mod handler_error;
 mod heartbeat;
 mod leases;
-
 mod orders;
 mod outage;
 mod outcome;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use carillon_shared::clock::BootInstant;
+use carillon_shared::id::chance;
 use carillon_shared::store::StoreError;
+use carillon_shared::telemetry::chain;
 
 use crate::backoff;
-use carillon_shared::telemetry::chain;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ impl Outage {
                 self.what
             );
         }
-        let pause = backoff::delay(PAUSE_FIRST, PAUSE_MAX, self.failures, backoff::chance());
+        let pause = backoff::delay(PAUSE_FIRST, PAUSE_MAX, self.failures, chance());
         self.failures = self.failures.saturating_add(1);
         pause
     }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::builder::Worker;
 use crate::claims::claim_all;
+use crate::crew::Crew;
 use crate::error::WorkerError;
 use crate::heartbeat::{Heart, Stage};
 use crate::leases::Leases;
@@ -98,7 +99,7 @@ impl Worker {
             attempts: TaskTracker::new(),
             stragglers: TaskTracker::new(),
             give_back: stop.child_token(),
-            handlers,
+            crew: Crew::new(handlers, &listeners, &stop),
             store,
             settings,
             registry,

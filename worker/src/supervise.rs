@@ -6,12 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::handler::Returned;
+use crate::crew::{Broken, Ended, Task};
 use crate::outcome::Outcome;
 use crate::slots::Slot;
 use crate::stop::{Stop, StopReason};
@@ -22,8 +20,6 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 
 /// How the attempt ended, and the handler if it would not.
 pub(crate) type Supervised = (Outcome, Option<Straggler>);
-/// A handler that runs, and is aborted with the worker that runs it.
-type Task = AbortOnDropHandle<Returned>;
 
 /// A handler that would not stop.
 #[derive(Debug)]
@@ -31,13 +27,12 @@ pub(crate) struct Straggler(Task);
 
 /// Waits for the end of `task`. `stop_grace`: how long it may wind up after it was told to stop, unless `give_back` comes first.
 pub(crate) async fn supervise(
-    task: JoinHandle<Returned>,
+    mut task: Task,
     stop: &Stop,
     limit: Option<Duration>,
     stop_grace: Duration,
     give_back: &CancellationToken,
 ) -> Supervised {
-    let mut task = Task::new(task);
     let reason = tokio::select! {
         // In this order: an end that has come counts, whatever else has.
         biased;
@@ -91,23 +86,21 @@ async fn sleep_until_limit(limit: Option<Duration>) {
     }
 }
 
-fn ended(joined: Result<Returned, JoinError>) -> Outcome {
+fn ended(joined: Ended) -> Outcome {
     match joined {
         Ok(Ok(result)) => Outcome::completed(result),
         Ok(Err(error)) => {
             let (failure, retry_after) = error.into_parts();
             Outcome::Failed(failure, retry_after)
         }
-        Err(error) => match error.try_into_panic() {
-            Ok(payload) => Outcome::panicked(panic_message(payload.as_ref())),
-            // Aborted from outside: only the end of the runtime does that.
-            Err(_) => Outcome::GivenBack,
-        },
+        Err(Broken::Panicked(payload)) => Outcome::panicked(panic_message(payload.as_ref())),
+        // Aborted from outside: only the end of the runtime does that.
+        Err(Broken::Aborted) => Outcome::GivenBack,
     }
 }
 
 /// An end that was not waited for. A handler may have been told to stop, and have failed over it, before we looked.
-fn ended_by_itself(stop: &Stop, joined: Result<Returned, JoinError>, limit: Option<Duration>) -> Outcome {
+fn ended_by_itself(stop: &Stop, joined: Ended, limit: Option<Duration>) -> Outcome {
     match (stop.reason(), joined) {
         (Some(reason), Ok(Err(_)) | Err(_)) => Outcome::stopped(reason, limit),
         (_, joined) => ended(joined),
@@ -115,7 +108,7 @@ fn ended_by_itself(stop: &Stop, joined: Result<Returned, JoinError>, limit: Opti
 }
 
 /// Work that was finished before a shutdown counts; a failure then says nothing about the job, so the attempt does not.
-fn ended_after(reason: StopReason, joined: Result<Returned, JoinError>, limit: Option<Duration>) -> Outcome {
+fn ended_after(reason: StopReason, joined: Ended, limit: Option<Duration>) -> Outcome {
     match (reason, joined) {
         (StopReason::Shutdown, Ok(Ok(result))) => Outcome::completed(result),
         (reason, _) => Outcome::stopped(reason, limit),
@@ -132,6 +125,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::crew::tests::started;
+    use crate::handler::Returned;
     use crate::handler_error::HandlerError;
 
     #[tokio::test]
@@ -139,9 +134,9 @@ mod tests {
         let case = case();
         case.stop.tell(StopReason::Shutdown);
         let failed = async { Err(HandlerError::retry("stopped")) };
-        let task = tokio::spawn(failed);
+        let task = started(failed);
         // Both are there when supervision looks for the first time.
-        while !task.is_finished() {
+        while !task.has_ended() {
             tokio::task::yield_now().await;
         }
         let (outcome, _) = supervise(task, &case.stop, None, MOMENT, &case.give_back).await;
@@ -163,7 +158,7 @@ mod tests {
     impl Case {
         async fn run(&self, handler: impl Future<Output = Returned> + Send + 'static) -> Outcome {
             let (outcome, straggler) =
-                supervise(tokio::spawn(handler), &self.stop, self.limit, MOMENT, &self.give_back).await;
+                supervise(started(handler), &self.stop, self.limit, MOMENT, &self.give_back).await;
             assert!(straggler.is_none());
             outcome
         }
@@ -221,7 +216,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_handler_that_blocks_its_thread_is_abandoned() {
         let (release, wait) = std::sync::mpsc::channel::<()>();
-        let task = tokio::spawn(async move {
+        let task = started(async move {
             let _released = wait.recv();
             Ok(json!(null))
         });

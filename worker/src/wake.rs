@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_shared::id::chance;
 use carillon_shared::name::QueueName;
 use carillon_shared::store::{Bell, Store, StoreError};
 use tokio::sync::{Notify, watch};
@@ -36,10 +37,10 @@ impl Wake {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let (idle, watched) = watch::channel(false);
+        let idle = watch::Sender::new(false);
         let rung = Arc::new(Notify::new());
         for queues in by_partition(store, queues) {
-            let listener = Listener { store: store.clone(), queues, rung: rung.clone(), idle: watched.clone() };
+            let listener = Listener { store: store.clone(), queues, rung: rung.clone(), idle: idle.clone() };
             tasks.spawn(stop.clone().run_until_cancelled_owned(listener.run()));
         }
         Self { rung, idle, poll_interval }
@@ -48,7 +49,7 @@ impl Wake {
     /// Waits until a bell rings, or the time of the next poll has come.
     pub(crate) async fn wait(&self) {
         self.idle.send_replace(true);
-        let poll = backoff::spread(self.poll_interval, backoff::chance());
+        let poll = backoff::spread(self.poll_interval, chance());
         // Either way the worker looks; only its reason differs.
         let _rung = timeout(poll, self.rung.notified()).await;
         self.idle.send_replace(false);
@@ -59,17 +60,18 @@ struct Listener {
     store: Store,
     queues: Vec<QueueName>,
     rung: Arc<Notify>,
-    idle: watch::Receiver<bool>,
+    idle: watch::Sender<bool>,
 }
 
 impl Listener {
-    async fn run(mut self) {
+    async fn run(self) {
+        let mut is_idle = self.idle.subscribe();
         let mut outage = Outage::new("listen to the bells of the queues");
         loop {
             let error = match self.store.bells(&self.queues, WAIT_MAX).await {
                 Ok(bells) => {
                     outage.over();
-                    self.hear(bells).await
+                    self.hear(bells, &mut is_idle).await
                 }
                 Err(error) => error,
             };
@@ -78,15 +80,17 @@ impl Listener {
     }
 
     /// Listens until the connection breaks.
-    async fn hear(&mut self, mut bells: Vec<Bell>) -> StoreError {
+    async fn hear(&self, mut bells: Vec<Bell>, is_idle: &mut watch::Receiver<bool>) -> StoreError {
         loop {
-            if self.idle.wait_for(|idle| *idle).await.is_err() {
-                // The worker has gone; the token that ends this task follows.
-                std::future::pending::<()>().await;
-            }
+            // Cannot fail: the other end is ours as well.
+            drop(is_idle.wait_for(|idle| *idle).await);
             for bell in &mut bells {
                 match bell.wait().await {
-                    Ok(true) => self.rung.notify_one(),
+                    Ok(true) => {
+                        // At once, because the claim that follows must not queue behind another wait.
+                        self.idle.send_replace(false);
+                        self.rung.notify_one();
+                    }
                     Ok(false) => {}
                     Err(error) => return error,
                 }

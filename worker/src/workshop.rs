@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use carillon_shared::name::{QueueName, WorkerId};
 use carillon_shared::store::Store;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::crew::Crew;
 use crate::leases::Leases;
 use crate::registry::Registry;
 use crate::report::Reports;
@@ -32,7 +32,7 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Workshop {
     /// Where the handlers run.
-    pub(crate) handlers: Handle,
+    pub(crate) crew: Crew,
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
