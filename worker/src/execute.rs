@@ -67,7 +67,9 @@ impl Attempt {
         let context = Context::new(self.job.clone(), envelope, worker, self.lease.stop().clone());
         let run = async move { handler.start(context).await }.instrument(span.clone());
         let (task, run) = workshop.crew.task(run);
-        workshop.attempts.spawn(self.watch(shared, task, limit, Instant::now()).instrument(span));
+        // Boxed, because it is large, and moved several times before it rests.
+        let watch = Box::pin(self.watch(shared, task, limit, Instant::now()));
+        workshop.attempts.spawn(watch.instrument(span));
         Some(run)
     }
 

@@ -96,7 +96,7 @@ impl Heart {
 
     /// A store of this runtime's own, because connections belong to the runtime that opened them.
     async fn open(&self) -> Option<Store> {
-        let mut outage = Outage::new("open a connection for heartbeats");
+        let outage = Outage::new("open a connection for heartbeats");
         loop {
             let error = match self.stop.run_until_cancelled(Store::open(self.options.clone())).await? {
                 Ok(store) => return Some(store),
@@ -107,7 +107,7 @@ impl Heart {
     }
 
     async fn beat(&self, store: &Store, nudged: &Notify, mut stage: watch::Receiver<Stage>) {
-        let mut outage = Outage::new("send heartbeats");
+        let outage = Outage::new("send heartbeats");
         let started_at = store.clock().now();
         let (mut noted, mut is_news) = (None::<BootInstant>, true);
         let said = json!({"worker_id": self.settings.worker, "queues": self.settings.queues, "concurrency": self.settings.concurrency});
@@ -161,7 +161,7 @@ impl Heart {
 
     /// Listens for nudges. Each new subscription is a nudge too, because one may have been missed before it.
     async fn listen(&self, store: &Store, nudged: &Notify) {
-        let mut outage = Outage::new("listen for cancelled jobs");
+        let outage = Outage::new("listen for cancelled jobs");
         loop {
             match store.nudges(&self.settings.worker).await {
                 Ok(mut nudges) => {

@@ -1,5 +1,6 @@
 //! An outage is told twice: when it begins and when it is over. What fails in between says nothing new.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use carillon_shared::clock::BootInstant;
@@ -16,6 +17,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Outage {
     what: &'static str,
+    row: Mutex<Row>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
     since: Option<BootInstant>,
     failures: u32,
 }
@@ -23,13 +29,14 @@ pub(crate) struct Outage {
 impl Outage {
     /// No failure so far. `what` completes "cannot …".
     pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, since: None, failures: 0 }
+        Self { what, row: Mutex::default() }
     }
 
     /// Notes a failure, and says how long to pause before the next try.
-    pub(crate) fn failed(&mut self, error: &StoreError) -> Duration {
-        if self.since.is_none() {
-            self.since = Some(BootInstant::now());
+    pub(crate) fn failed(&self, error: &StoreError) -> Duration {
+        let mut row = self.row();
+        if row.since.is_none() {
+            row.since = Some(BootInstant::now());
             tracing::warn!(
                 error = chain(error),
                 error.kind = error.kind(),
@@ -37,18 +44,23 @@ impl Outage {
                 self.what
             );
         }
-        let pause = backoff::delay(PAUSE_FIRST, PAUSE_MAX, self.failures, chance());
-        self.failures = self.failures.saturating_add(1);
+        let pause = backoff::delay(PAUSE_FIRST, PAUSE_MAX, row.failures, chance());
+        row.failures = row.failures.saturating_add(1);
         pause
     }
 
     /// Notes a success.
-    pub(crate) fn over(&mut self) {
-        if let Some(since) = self.since.take() {
+    pub(crate) fn over(&self) {
+        let mut row = self.row();
+        if let Some(since) = row.since.take() {
             let outage_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(outage_ms, failures = self.failures, "can {} again", self.what);
-            self.failures = 0;
+            tracing::info!(outage_ms, failures = row.failures, "can {} again", self.what);
+            row.failures = 0;
         }
+    }
+
+    fn row(&self) -> MutexGuard<'_, Row> {
+        self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,7 +71,7 @@ mod tests {
     #[test]
     fn pauses_grow_during_an_outage_and_start_small_after_it() {
         let error = StoreError::Partitions { stored: 1, configured: 2 };
-        let mut outage = Outage::new("claim jobs");
+        let outage = Outage::new("claim jobs");
         let first = outage.failed(&error);
         let tenth = (0..9).map(|_| outage.failed(&error)).last().expect("nine more");
         assert!(first < PAUSE_FIRST * 2 && tenth > PAUSE_MAX / 2, "{first:?} {tenth:?}");

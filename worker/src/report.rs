@@ -1,4 +1,5 @@
-//! Ends are reported by one task, which sends what has gathered since its last call in one, and never waits for more.
+//! Ends are reported by one task, which sends what has gathered since its last call in one, and never waits for more. While
+//! that call is on the way another goes after it only when it is full, so that Redis has work while an answer is read.
 //!
 //! A report keeps its lease and its slot until it is answered: heartbeats go on, and no more is claimed than can be ended.
 
@@ -6,6 +7,8 @@ use std::sync::Arc;
 
 use carillon_shared::name::QueueName;
 use carillon_shared::store::{AttemptEnd, EndReply, Ending, Store, StoreError};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -18,6 +21,8 @@ use crate::tally::{Ended, Tally};
 use carillon_shared::telemetry::chain;
 
 const BATCH_MAX: usize = 100;
+/// Calls on the way at once: one that Redis works on, and one that comes after it.
+const CALLS_MAX: usize = 2;
 /// How often an end is offered that Redis refuses for a reason that does not pass by itself.
 const REFUSED_MAX: u32 = 5;
 
@@ -67,32 +72,42 @@ struct Reporter {
 }
 
 impl Reporter {
-    async fn run(mut self, mut receiver: mpsc::Receiver<Report>, closed: CancellationToken) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+    async fn run(self, mut receiver: mpsc::Receiver<Report>, closed: CancellationToken) {
+        let mut gathered = Vec::with_capacity(BATCH_MAX);
+        let mut calls = FuturesUnordered::new();
         loop {
-            let gathered = tokio::select! {
+            if gathered.len() == BATCH_MAX && calls.len() < CALLS_MAX || !gathered.is_empty() && calls.is_empty() {
+                calls.push(self.report(std::mem::replace(&mut gathered, Vec::with_capacity(BATCH_MAX))));
+            }
+            let room = BATCH_MAX - gathered.len();
+            tokio::select! {
                 biased;
-                gathered = receiver.recv_many(&mut batch, BATCH_MAX) => gathered,
-                () = closed.cancelled(), if !receiver.is_closed() => {
-                    receiver.close();
-                    continue;
+                Some(()) = calls.next() => {}
+                received = receiver.recv_many(&mut gathered, room), if room > 0 => {
+                    if received == 0 {
+                        break;
+                    }
                 }
-            };
-            if gathered == 0 {
-                return;
+                () = closed.cancelled(), if !receiver.is_closed() => receiver.close(),
             }
-            match self.offer(&mut batch).await {
-                Ok(()) => {}
-                Err(error) => self.one_by_one(&mut batch, &error).await,
-            }
-            // The slots of these jobs are free from here on.
-            batch.clear();
-            self.slots.publish();
         }
+        if !gathered.is_empty() {
+            calls.push(self.report(gathered));
+        }
+        while calls.next().await.is_some() {}
+    }
+
+    /// Reports ends; their slots are free when it is done.
+    async fn report(&self, mut batch: Vec<Report>) {
+        if let Err(error) = self.offer(&mut batch).await {
+            self.one_by_one(&mut batch, &error).await;
+        }
+        drop(batch);
+        self.slots.publish();
     }
 
     /// Offers the ends, with the same arguments, until Redis answers or there is no point any more. Fails when it refuses.
-    async fn offer(&mut self, reports: &mut Vec<Report>) -> Result<(), StoreError> {
+    async fn offer(&self, reports: &mut Vec<Report>) -> Result<(), StoreError> {
         while !reports.is_empty() {
             let ends: Vec<_> = reports.iter().map(end_of).collect();
             match self.store.end(&ends).await {
@@ -114,7 +129,7 @@ impl Reporter {
     }
 
     /// One end that cannot be recorded must not hold up the others of its batch.
-    async fn one_by_one(&mut self, batch: &mut Vec<Report>, error: &StoreError) {
+    async fn one_by_one(&self, batch: &mut Vec<Report>, error: &StoreError) {
         tracing::warn!(
             error = chain(error),
             ends = batch.len(),

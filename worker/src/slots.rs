@@ -30,6 +30,12 @@ impl Slots {
         first.into_iter().chain(others.take(most.saturating_sub(1))).map(Slot).collect()
     }
 
+    /// Takes so many slots if they are all free.
+    pub(crate) fn take_all(&self, count: usize) -> Option<Vec<Slot>> {
+        (self.free.available_permits() >= count)
+            .then(|| std::iter::from_fn(|| self.free.clone().try_acquire_owned().ok()).take(count).map(Slot).collect())
+    }
+
     /// Notes that the handler in a slot would not stop; the slot stays with it until it does.
     pub(crate) fn lose(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
@@ -65,6 +71,8 @@ mod tests {
         let mut taken = slots.take(2).await;
         assert_eq!(taken.len(), 2);
         assert_eq!(slots.take(9).await.len(), 1, "and free again at once");
+        assert!(slots.take_all(2).is_none(), "all or none");
+        assert_eq!(slots.take_all(1).map(|all| all.len()), Some(1));
         taken.pop();
         assert_eq!(slots.take(9).await.len(), 2);
     }

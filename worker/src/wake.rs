@@ -66,7 +66,7 @@ struct Listener {
 impl Listener {
     async fn run(self) {
         let mut is_idle = self.idle.subscribe();
-        let mut outage = Outage::new("listen to the bells of the queues");
+        let outage = Outage::new("listen to the bells of the queues");
         loop {
             let error = match self.store.bells(&self.queues, WAIT_MAX).await {
                 Ok(bells) => {

@@ -1,6 +1,7 @@
 //! From the call that enqueues a job to the start of its handler, one job every 10 ms in an idle house.
 //!
-//! The limit: a push onto a list that somebody waits for, and one more round trip, as any wake-up and claim needs.
+//! The limit: a push onto a list that somebody waits for, and one more round trip, as any wake-up and claim needs. Producers
+//! are tasks, as in any server: the thread of `main` would have to be woken for each answer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +17,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
     let count = scale.of(500, 3000);
-    let (ours, bare) = (ours(count).await, bare(count).await);
+    let ours = tokio::spawn(ours(count)).await.expect("no panic");
+    let bare = tokio::spawn(bare(count)).await.expect("no panic");
     let at = |share| (percentile(&ours, share), percentile(&bare, share));
     let ((p50, bare50), (p99, bare99), (p999, bare999)) = (at(0.5), at(0.99), at(0.999));
     vec![
