@@ -10,6 +10,7 @@ use carillon_shared::store::{AttemptEnd, EndReply, Ending, Store, StoreError};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -59,8 +60,11 @@ impl Reports {
     }
 
     pub(crate) async fn send(&self, report: Report) {
-        // Refused only when the worker has given up reporting; the lease then ends by itself.
-        let _unreported = self.sender.send(report).await;
+        // There is room for as many as there are slots; a handler that was given up keeps its own.
+        if let Err(TrySendError::Full(report)) = self.sender.try_send(report) {
+            // Refused only when the worker has given up reporting; the lease then ends by itself.
+            let _unreported = self.sender.send(report).await;
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! suffixes below are also handed to the scripts (see [`script`](super::script)), which build the names of records that they
 //! come upon, and never spell one themselves.
 
+use std::fmt::Write;
+
 use sha1_smol::Sha1;
 
 use crate::id::{JobId, Partition};
@@ -49,6 +51,9 @@ pub(crate) const SUFFIXES: &[(&str, &str)] = &[
     ("EVENTS", EVENTS),
     ("TOLD", TOLD),
 ];
+
+/// As long as most names are: a job id.
+const NAME_CHARS: usize = 36;
 
 const JOB: &str = "job:";
 const ENV: &str = "env:";
@@ -531,7 +536,12 @@ impl PartitionKeys {
     }
 
     fn named(&self, suffix: &str, name: impl std::fmt::Display) -> String {
-        format!("{}{suffix}{name}", self.root)
+        let mut key = String::with_capacity(self.root.len() + suffix.len() + NAME_CHARS);
+        key.push_str(&self.root);
+        key.push_str(suffix);
+        // Writing to memory does not fail.
+        let _infallible = write!(key, "{name}");
+        key
     }
 }
 

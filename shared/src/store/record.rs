@@ -69,7 +69,10 @@ impl Hash {
         let place = if self.is_sorted {
             self.fields.binary_search_by(|one| name(one).cmp(field)).ok()
         } else {
-            self.fields.iter().position(|one| name(one) == field)
+            let is_named = |(from, middle, _): &(usize, usize, usize)| {
+                middle - from == field.len() && &self.text.as_bytes()[*from..*middle] == field.as_bytes()
+            };
+            self.fields.iter().position(is_named)
         };
         let (_, middle, to) = self.fields[place?];
         Some(&self.text[middle..to]).filter(|value| !value.is_empty())
