@@ -1,5 +1,6 @@
 //! A worker ends in phases, and burns nobody's attempt.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use carillon_shared::job::JobState;
@@ -59,6 +60,34 @@ async fn what_does_not_end_within_the_grace_is_told_then_given_back() {
     for id in [deaf, polite] {
         let record = stage.job(id).await.record;
         assert_eq!((record.state, record.attempt, record.returns), (JobState::Available, 0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_drain_in_the_midst_of_many_jobs_loses_none() {
+    let stage = Stage::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..600 {
+        ids.push(stage.enqueue(&json!({"type": "count", "args": []})).await);
+    }
+    let (ran, mut runs) = mpsc::unbounded_channel();
+    let count = move |context: Context, (): ()| {
+        ran.send(context.job_id()).expect("the test listens");
+        async { Ok::<_, HandlerError>(()) }
+    };
+    let worker = start(stage.worker().handler("count", count).concurrency(400));
+    // More calls are on the way by then.
+    let mut seen = vec![runs.recv().await.expect("the worker runs")];
+    let summary = worker.end().await;
+    seen.extend(std::iter::from_fn(|| runs.try_recv().ok()));
+    assert_eq!(summary.claimed, summary.completed + summary.returned);
+    assert_eq!(summary.completed, u64::try_from(seen.len()).expect("few"));
+    let distinct = seen.iter().copied().collect::<HashSet<_>>();
+    assert_eq!(distinct.len(), seen.len(), "each ran once");
+    for job in stage.store.jobs(&ids).await.expect("Redis is there") {
+        let record = job.expect("the job is kept").record;
+        let expected = if distinct.contains(&record.id) { (JobState::Completed, 1) } else { (JobState::Available, 0) };
+        assert_eq!((record.state, record.attempt), expected);
     }
 }
 
