@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use carillon_shared::client::{ClientError, Enqueued, Taken};
+use carillon_shared::client::{ClientError, Taken};
 use carillon_shared::id::JobId;
 use carillon_shared::job::{ENVELOPE_BYTES_MAX, Envelope, Job};
 use carillon_shared::store::{CancelReply, ChangeReply};
@@ -45,13 +45,13 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
             (record, answer)
         }
         Taken::New(record) => {
-            let job = Job::new(envelope.to_json(record.id), record.clone());
+            let job = Job::new(envelope.to_json(record.id), (*record).clone());
             (record, twice("job", job.to_json()).into())
         }
-        Taken::Other(Enqueued { job, deduplicated: true }) => {
-            return Ok(Reply::ok(twice("job", job.to_json()).and("deduplicated", true)));
+        Taken::Other(other) if other.deduplicated => {
+            return Ok(Reply::ok(twice("job", other.job.to_json()).and("deduplicated", true)));
         }
-        Taken::Other(Enqueued { job, .. }) => (job.record.clone(), twice("job", job.to_json()).into()),
+        Taken::Other(other) => (other.job.record.clone().into(), twice("job", other.job.to_json()).into()),
     };
     metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(record.queue.as_str())).increment(1);
     let reply = Reply::new(StatusCode::CREATED, answer).at(&format!("/ojs/v1/jobs/{}", record.id));

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-
 use super::acks::{alone, ended};
 use super::fetches::ANONYMOUS;
 use super::{Client, ClientError};

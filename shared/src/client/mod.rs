@@ -93,9 +93,9 @@ pub enum ClientError {
 #[derive(Debug)]
 pub enum Taken {
     /// It was, and this is its record.
-    New(Record),
+    New(Box<Record>),
     /// It stands in another's place, or is further on already, or was dropped.
-    Other(Enqueued),
+    Other(Box<Enqueued>),
 }
 
 /// What became of a job that was to be enqueued.
@@ -139,8 +139,8 @@ impl Client {
     /// no more.
     pub async fn enqueue(&self, envelope: &Envelope) -> Result<Enqueued, ClientError> {
         Ok(match self.take_in(envelope).await? {
-            Taken::New(record) => Enqueued { job: Job::new(envelope.to_json(record.id), record), deduplicated: false },
-            Taken::Other(enqueued) => enqueued,
+            Taken::New(record) => Enqueued { job: Job::new(envelope.to_json(record.id), *record), deduplicated: false },
+            Taken::Other(enqueued) => *enqueued,
         })
     }
 
@@ -158,12 +158,12 @@ impl Client {
                 let gone = || StoreError::corrupt(id.to_string(), "neither taken in nor refused");
                 let taken = taken.first().copied().ok_or_else(gone)?;
                 if let Some(record) = Record::taken_in(taken.id, envelope, taken.state, taken.at) {
-                    return Ok(Taken::New(record));
+                    return Ok(Taken::New(record.into()));
                 }
                 // Boxed, because it is rare, and whoever waits for a job to be taken in carries its size.
                 let job = Box::pin(self.store.job(taken.id)).await?;
                 let gone = || StoreError::corrupt(taken.id.to_string(), "vanished as soon as it was enqueued");
-                Ok(Taken::Other(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() }))
+                Ok(Taken::Other(Enqueued { job: job.ok_or_else(gone)?, deduplicated: taken.state.is_none() }.into()))
             }
         }
     }
