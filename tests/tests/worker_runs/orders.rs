@@ -48,6 +48,8 @@ async fn a_quiet_worker_finishes_what_it_runs_and_claims_nothing_until_the_order
     let worker = start(stage.worker().worker_id(id("w")).handler("wait", wait));
     let running = stage.enqueue(&json!({"type": "wait", "args": []})).await;
     stage.job_in(running, JobState::Active).await;
+    // It may claim before its first heartbeat, by which it enters the registry.
+    shown(&stage, "w", "running").await;
     order(&stage, "w", Some(WorkerOrder::Quiet)).await;
     assert_eq!(shown(&stage, "w", "quiet").await.order, Some(WorkerOrder::Quiet));
     let later = stage.enqueue(&json!({"type": "echo", "args": []})).await;
