@@ -81,8 +81,8 @@ impl Duty for Fire {
                 if passed > 0 || is_behind {
                     return Ok(Duration::ZERO);
                 }
-                let until = next_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX));
-                match self.lead.rest(next_at, until) {
+                let away = next_at.map(|at| self.store.clock().until(at)).filter(|away| *away <= REST_MAX);
+                match self.lead.rest(next_at.filter(|_| away.is_some()), away.unwrap_or(REST_MAX)) {
                     Rest::Long(rest) => return Ok(rest),
                     Rest::Short(rest) => rest_exactly(rest).await,
                 }
