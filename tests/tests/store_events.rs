@@ -111,6 +111,20 @@ async fn about_as_many_events_are_kept_as_were_asked_for() {
 }
 
 #[tokio::test]
+async fn an_event_that_an_older_version_wrote_is_read() {
+    let store = store().await;
+    let stream = store.keys().partition(carillon_shared::id::Partition(0)).events();
+    let mut connection = shared().connection().await;
+    let mut old = redis::cmd("XADD");
+    old.arg(&stream).arg("*").arg(&["t", "job.enqueued", "o", "api", "s", "old", "d", r#"{"job_id":"old"}"#]);
+    let _: Value = old.query_async(&mut connection).await.expect("an entry");
+    let new = batch(&store, 1).await;
+    let events = pages(&store, 10).await;
+    assert_eq!(subjects(&events), ["old", &new[0]]);
+    assert_eq!((events[0].kind.as_str(), &events[0].members()["job_id"]), ("job.enqueued", &json!("old")));
+}
+
+#[tokio::test]
 async fn what_is_no_entry_of_ours_is_named() {
     let store = store().await;
     let stream = store.keys().partition(carillon_shared::id::Partition(0)).events();

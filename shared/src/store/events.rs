@@ -115,7 +115,16 @@ pub(super) fn told(
 ) -> Result<Position, StoreError> {
     let behind = position(keys, entry)?;
     let passed = if after.is_at(behind) { after.passed } else { 0 };
-    let text: String = Hash::new(keys.events(), &entry.list(1)?)?.required("e")?;
+    let hash = Hash::new(keys.events(), &entry.list(1)?)?;
+    let text: String = match hash.text("e") {
+        Some(text) => text.to_owned(),
+        // As an older version wrote each event.
+        None => ["t", "o", "s", "d"]
+            .map(|name| hash.required::<String>(name))
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?
+            .join("\n"),
+    };
     let lines: Vec<&str> = text.split('\n').collect();
     let at = Timestamp::from_ms(i64::try_from(behind.ms).unwrap_or(i64::MAX));
     let (events, rest) = lines.as_chunks::<4>();
