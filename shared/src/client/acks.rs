@@ -4,9 +4,6 @@
 //! attempt, each ack by itself. A call that fails as a whole is made again for each of them, under the same request: what it
 //! did carry out is answered as if it had answered.
 
-use std::collections::BTreeMap;
-
-use futures::future::join_all;
 use serde_json::Value;
 
 use super::lane::{Asked, Lane};
@@ -18,8 +15,8 @@ use crate::store::{AskedEnd, EndAnswer, EndReply, Ending, Presented, Right, Stor
 /// Results up to this size, in bytes of JSON, go with those of others.
 const RESULT_BYTES_MAX: usize = 64 * 1024;
 
-/// Acks on their way.
-pub(super) type Acks = Lane<(Partition, AskedEnd), Acked>;
+/// Acks on their way to one partition.
+pub(super) type Acks = Lane<AskedEnd, Acked>;
 
 /// What a caller is told.
 #[derive(Debug)]
@@ -55,7 +52,8 @@ impl Client {
 
     async fn acked(&self, partition: Partition, end: &AskedEnd) -> Result<EndAnswer, ClientError> {
         let store = self.store.clone();
-        let asked = self.acks.ask((partition, end.clone()), move |asked| send(store.clone(), asked)).await;
+        let lane = &self.acks[usize::from(partition.0)];
+        let asked = lane.ask(end.clone(), move |asked| together(store.clone(), partition, asked)).await;
         match asked {
             Some(Acked::Answered(answer)) => answer,
             Some(Acked::Alone(request)) => alone(&self.store, partition, &request, end).await,
@@ -93,18 +91,9 @@ pub(super) async fn alone(
     Ok(answers.into_iter().next().unwrap_or(EndAnswer::Gone))
 }
 
-async fn send(store: Store, asked: Vec<Asked<(Partition, AskedEnd), Acked>>) {
-    let mut by_partition: BTreeMap<Partition, Vec<_>> = BTreeMap::new();
-    for one in asked {
-        by_partition.entry(one.what.0).or_default().push(one);
-    }
-    join_all(by_partition.into_iter().map(|(partition, some)| together(&store, partition, some))).await;
-}
-
-async fn together(store: &Store, partition: Partition, asked: Vec<Asked<(Partition, AskedEnd), Acked>>) {
+async fn together(store: Store, partition: Partition, asked: Vec<Asked<AskedEnd, Acked>>) {
     let request = nonce();
-    let (ends, backs): (Vec<_>, Vec<_>) = asked.into_iter().map(Asked::apart).unzip();
-    let ends: Vec<AskedEnd> = ends.into_iter().map(|(_, end)| end).collect();
+    let (ends, backs): (Vec<AskedEnd>, Vec<_>) = asked.into_iter().map(Asked::apart).unzip();
     let answers = match store.end_asked(partition, &request, &ends).await {
         Ok(answers) => answers.into_iter().map(|answer| Acked::Answered(Ok(answer))).collect(),
         Err(error) if ends.len() == 1 => vec![Acked::Answered(Err(error.into()))],

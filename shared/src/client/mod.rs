@@ -15,10 +15,10 @@ mod attempts;
 mod backfill;
 mod batch;
 mod declared;
+mod enqueues;
 mod entries;
 mod fetches;
 mod flows;
-mod gather;
 mod lane;
 mod pauses;
 mod runs;
@@ -36,8 +36,8 @@ pub use runs::Asked;
 pub use workers::WorkerSaid;
 
 use acks::Acks;
+use enqueues::{Enqueues, enqueue};
 use fetches::Fetches;
-use gather::Gather;
 
 /// Why something that a user asked for was not done.
 #[derive(Debug, thiserror::Error)]
@@ -111,16 +111,21 @@ pub struct Enqueued {
 #[derive(Debug, Clone)]
 pub struct Client {
     store: Store,
-    gather: Arc<Gather>,
+    /// One for each partition, so that one that is away holds up no other.
+    enqueues: Arc<[Arc<Enqueues>]>,
     fetches: Arc<Fetches>,
-    acks: Arc<Acks>,
+    /// The same.
+    acks: Arc<[Arc<Acks>]>,
 }
 
 impl Client {
     /// The use cases upon a store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, gather: Arc::default(), fetches: Arc::default(), acks: Arc::default() }
+        let partitions = || 0..store.keys().partitions();
+        let enqueues = partitions().map(|_| Arc::default()).collect();
+        let acks = partitions().map(|_| Arc::default()).collect();
+        Self { store, enqueues, fetches: Arc::default(), acks }
     }
 
     /// The store.
@@ -151,7 +156,8 @@ impl Client {
     /// The same.
     pub async fn take_in(&self, envelope: &Envelope) -> Result<Taken, ClientError> {
         let id = self.store.id_for(envelope);
-        match self.gather.enqueue(&self.store, id, envelope).await? {
+        let lane = &self.enqueues[usize::from(self.store.keys().partition_of(&envelope.queue).0)];
+        match enqueue(lane, &self.store, id, envelope).await? {
             EnqueueReply::Exists(id) => Err(ClientError::Duplicate(id)),
             EnqueueReply::Duplicate { holder, .. } => Err(ClientError::NotUnique(holder)),
             EnqueueReply::Enqueued(taken) => {
