@@ -9,8 +9,19 @@ use redis::aio::MultiplexedConnection;
 use std::time::Duration;
 
 /// Keys that stay: one each, or one for each entry that somebody registered, and all of them bounded.
-const STAY: [&str; 9] =
-    ["}:fence", "}:reaper", "}:events", "}:crons", "}:cron:", "}:ledger:", ":meta", ":leader", ":inbox"];
+const STAY: [&str; 11] = [
+    "}:fence",
+    "}:reaper",
+    "}:events",
+    "}:told",
+    "}:crons",
+    "}:cron:",
+    "}:def:",
+    "}:ledger:",
+    ":meta",
+    ":leader",
+    ":inbox",
+];
 /// Hashes and lists of a few items may be stored in one form or another.
 const SLACK_BYTES: u64 = 16 * 1024;
 /// What Redis itself needs more or less of, for its scripts and clients.
