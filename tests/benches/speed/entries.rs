@@ -11,7 +11,7 @@ use crate::fire::{register, serve};
 use crate::ground::{Ground, Scale, per_second};
 use crate::machine;
 
-const WATCHED: Duration = Duration::from_secs(4);
+const WATCHED: Duration = Duration::from_secs(8);
 
 pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
     let count = scale.of(50_000, 1_000_000);

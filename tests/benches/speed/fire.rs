@@ -95,13 +95,15 @@ async fn every_second(fires: usize) -> Vec<f64> {
     client.register(&request).await.expect("the entry is registered");
     let mut late = Vec::new();
     let mut messages = events.on_message();
-    while late.len() < fires {
+    // The first may come before the registration was noticed, which takes up to 200 ms.
+    while late.len() <= fires {
         let message = messages.next().await.expect("the entry fires");
         let event: serde_json::Value = serde_json::from_slice(message.get_payload_bytes()).expect("an event is JSON");
         if event["type"] == "cron.triggered" {
             late.push(ms_into_second());
         }
     }
+    late.remove(0);
     late.sort_by(f64::total_cmp);
     late
 }

@@ -28,13 +28,12 @@ fn redis() -> String {
     format!("redis-server {version}")
 }
 
-/// The time that a process has spent computing.
+/// The time that the threads of a process have spent computing.
 pub(crate) fn cpu(pid: u32) -> Duration {
-    let stat = read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    // Behind the name, which may hold anything: state is field 3, user and system time are 14 and 15, in hundredths.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let hundredths: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("a number of ticks")).sum();
-    Duration::from_millis(10 * hundredths)
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    // The first number is in nanoseconds. A thread that has ended meanwhile counts no more.
+    let stats = tasks.filter_map(|task| read_to_string(task.ok()?.path().join("schedstat")).ok());
+    Duration::from_nanos(stats.filter_map(|stat| stat.split_whitespace().next()?.parse::<u64>().ok()).sum())
 }
 
 /// Memory of a process that lies in RAM.
