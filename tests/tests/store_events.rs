@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use carillon_shared::event::Event;
-use carillon_shared::store::{EventCursor, Kept, NewJob, Store, StoreOptions};
+use carillon_shared::store::{EventCursor, Kept, NewJob, Store, StoreOptions, Unreadable};
+use carillon_tests::cron::lead;
 use carillon_tests::redis::{Server, shared};
 use carillon_tests::store::{envelope, options, store};
 use futures::StreamExt;
@@ -139,4 +140,22 @@ async fn what_is_no_entry_of_ours_is_named() {
         .expect("an entry");
     let error = store.events(EventCursor::oldest(1), 10).await.expect_err("it is nobody's event");
     assert!(error.to_string().contains(&stream), "{error}");
+}
+
+#[tokio::test]
+async fn the_event_of_what_is_no_entry_can_be_read_whatever_its_name() {
+    let store = store().await;
+    let token = lead(&store).await;
+    let partition = carillon_shared::id::Partition(0);
+    let name = "a\nb\"c".to_owned();
+    let mut connection = shared().connection().await;
+    let mut add = redis::cmd("ZADD");
+    add.arg(store.keys().partition(partition).crons()).arg(1).arg(&name);
+    let _: i64 = add.query_async(&mut connection).await.expect("Redis is there");
+    let unreadable = [Unreadable { name, problem: "rubbish".to_owned() }];
+    let done = store.set_aside(partition, &token, &unreadable, Duration::from_secs(600)).await;
+    assert!(done.expect("Redis is there"));
+    let events = pages(&store, 10).await;
+    assert_eq!(subjects(&events), ["a?b?c"]);
+    serde_json::from_str::<serde_json::Value>(&events[0].to_json()).expect("JSON");
 }

@@ -11,7 +11,9 @@ for i = 3, #ARGV - 4, 2 do
   local score = redis.call('ZSCORE', key(CRONS), arg(i))
   if score and tonumber(score) <= NOW_MS then
     redis.call('ZADD', key(CRONS), 'XX', NOW_MS + arg(2), arg(i))
-    tell('cron.unreadable', 'cron', arg(i), arg(i + 1))
+    -- What is no entry may have any name; a subject must need no escaping.
+    local subject = string.gsub(arg(i), '[%c"\\]', '?')
+    tell('cron.unreadable', 'cron', subject, arg(i + 1))
   end
 end
 return { 'ok', NOW_MS }
