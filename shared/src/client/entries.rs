@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::declared::Author;
 use super::{Client, ClientError};
 use crate::clock::Timestamp;
-use crate::cron::{Change, Definition, Pause, Spelling, Warning, change};
+use crate::cron::{Change, Definition, MEMBERS, Pause, Spelling, Warning, change};
 use crate::id::nonce;
 use crate::job::Refusal;
 use crate::name::CronName;
@@ -55,11 +55,11 @@ impl Client {
         if changes.contains_key("expression") || changes.contains_key("schedule") {
             request.remove("cron");
         }
-        for (key, value) in changes.iter().filter(|(key, _)| CHANGEABLE.contains(&key.as_str())) {
+        for (key, value) in changes.iter().filter(|(key, _)| is_changeable(key)) {
             request.insert(key.clone(), value.clone());
         }
         let (definition, spelling) = Definition::read(&Value::Object(request))?;
-        let mut changed = changes.keys().filter(|key| CHANGEABLE.contains(&key.as_str()));
+        let mut changed = changes.keys().filter(|key| is_changeable(key));
         let only_switches = changed.all(|key| SWITCHES.contains(&key.as_str()));
         self.put(&definition, spelling, if only_switches { Author::Operator } else { Author::Client }).await
     }
@@ -100,33 +100,14 @@ impl Client {
     }
 }
 
-/// What a patch may change.
-const CHANGEABLE: &[&str] = &[
-    "enabled",
-    "cron",
-    "expression",
-    "schedule",
-    "timezone",
-    "dialect",
-    "fields",
-    "dst_fold",
-    "type",
-    "args",
-    "meta",
-    "options",
-    "job_template",
-    "overlap_policy",
-    "misfire",
-    "deadline",
-    "jitter",
-    "starts_at",
-    "ends_at",
-    "max_runs",
-    "run_as",
-    "description",
-    "paused",
-    "status",
-];
+/// What a patch may change: what an entry can say of itself but its name, and whether it is switched on by other words.
+fn changeable() -> impl Iterator<Item = &'static str> {
+    MEMBERS.iter().copied().filter(|name| *name != "name").chain(["paused", "status"])
+}
+
+fn is_changeable(name: &str) -> bool {
+    changeable().any(|known| known == name)
+}
 
 /// What an operator may change of an entry that a file declares, unless the file says it.
 const SWITCHES: &[&str] = &["enabled", "paused", "status"];
@@ -149,10 +130,12 @@ const SHOWN: &[&str] = &[
 ];
 
 fn check_members(name: &CronName, changes: &Map<String, Value>) -> Result<(), Refusal> {
-    let known = |key: &&String| CHANGEABLE.contains(&key.as_str()) || SHOWN.contains(&key.as_str());
+    let known = |key: &&String| is_changeable(key) || SHOWN.contains(&key.as_str());
     if let Some(unknown) = changes.keys().find(|key| !known(key)) {
-        let message =
-            format!("an entry has no member `{unknown}` that could be changed: expected {}", CHANGEABLE.join(", "));
+        let message = format!(
+            "an entry has no member `{unknown}` that could be changed: expected {}",
+            changeable().collect::<Vec<_>>().join(", ")
+        );
         return Err(Refusal::field(unknown.clone(), message));
     }
     if changes.get("name").is_some_and(|other| other.as_str() != Some(name.as_str())) {
@@ -161,10 +144,11 @@ fn check_members(name: &CronName, changes: &Map<String, Value>) -> Result<(), Re
             "the name of an entry cannot be changed: register another, and remove this one",
         ));
     }
-    if changes.keys().any(|key| CHANGEABLE.contains(&key.as_str())) {
+    if changes.keys().any(|key| is_changeable(key)) {
         return Ok(());
     }
-    let message = format!("nothing to change: expected at least one of {}", CHANGEABLE.join(", "));
+    let message =
+        format!("nothing to change: expected at least one of {}", changeable().collect::<Vec<_>>().join(", "));
     Err(Refusal::field("", message))
 }
 
