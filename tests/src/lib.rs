@@ -10,6 +10,7 @@ pub mod load;
 pub mod model;
 pub mod process;
 pub mod proxy;
+pub mod record;
 pub mod redis;
 pub mod sentinel;
 pub mod snapshot;

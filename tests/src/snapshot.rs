@@ -77,6 +77,15 @@ impl Snapshot {
         self
     }
 
+    /// The text; empty if it is absent.
+    #[must_use]
+    pub fn text(&self, key: &str) -> String {
+        match self.0.get(key) {
+            Some(Held::Text(text)) => text.clone(),
+            _ => String::new(),
+        }
+    }
+
     /// The fields of a hash; none if it is absent.
     #[must_use]
     pub fn hash(&self, key: &str) -> BTreeMap<String, String> {

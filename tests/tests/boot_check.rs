@@ -95,6 +95,33 @@ async fn another_number_of_partitions_is_refused_with_both_numbers() {
 }
 
 #[tokio::test]
+async fn what_is_written_in_another_format_is_refused_and_not_touched() {
+    let (server, namespace) = (Server::dedicated(), namespace());
+    let url = server.url();
+    let check = || {
+        let mut check = scheduler();
+        check.args(["check", "--redis-url", &url, "--namespace", namespace.as_str()]);
+        Process::start(&check)
+    };
+    let mut connection = server.connection().await;
+    let mut meta = async |command: &str, words: &[&str]| {
+        let mut command = redis::cmd(command);
+        command.arg(format!("{namespace}:meta")).arg(words);
+        command.exec_async(&mut connection).await.expect("Redis is there");
+    };
+    meta("HSET", &["partitions", "1"]).await;
+    let mut older = check();
+    older.printed("written in format 1, but this version reads and writes format 2").await;
+    assert_eq!(older.ended().await.code(), Some(78));
+    meta("HSET", &["format", "3"]).await;
+    let mut newer = check();
+    newer.printed("written in format 3").await;
+    assert_eq!(newer.ended().await.code(), Some(78));
+    meta("DEL", &[]).await;
+    assert_eq!(check().ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn the_rules_of_the_least_rights_need_no_redis() {
     let mut acl = Process::start(scheduler().args([
         "check",

@@ -118,7 +118,8 @@ async fn a_decision_made_before_a_pause_is_not_applied_after_it() {
     let decided = item(&entries[0], now);
     // A pause covers the millisecond in which it begins.
     let mark = entries[0].next_mark.expect("an instant");
-    until_some("the instant to be past", async || (store.now().await.expect("Redis is there") > mark).then_some(())).await;
+    until_some("the instant to be past", async || (store.now().await.expect("Redis is there") > mark).then_some(()))
+        .await;
     Client::new(store.clone()).pause(&name, &PauseRequest::default()).await.expect("it pauses");
     let reply = store.fire(P0, &token, &[decided]).await.expect("Redis is there");
     assert_eq!(reply, FireReply::Applied(vec![FireResult::Stale]));

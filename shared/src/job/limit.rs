@@ -92,8 +92,8 @@ impl KeyLimit {
     pub fn parse(map: &Map<String, Value>, path: &str) -> Result<Self, Refusal> {
         let fields = Fields::new(map, path);
         let key = fields.text("key")?.unwrap_or_default();
-        if !(1..=KEY_CHARS_MAX).contains(&key.chars().count()) {
-            return Err(fields.refuse("key", &format!("1 to {KEY_CHARS_MAX} characters")));
+        if !(1..=KEY_CHARS_MAX).contains(&key.chars().count()) || key.chars().any(char::is_control) {
+            return Err(fields.refuse("key", &format!("1 to {KEY_CHARS_MAX} characters without control characters")));
         }
         match fields.text("on_limit")? {
             None | Some("wait") => {}
@@ -150,6 +150,7 @@ mod tests {
         for (limit, field) in [
             (json!({"key": ""}), "rate_limit.key"),
             (json!({"key": "x".repeat(256), "rate": 1}), "rate_limit.key"),
+            (json!({"key": "a\nb", "rate": 1}), "rate_limit.key"),
             (json!({"key": "k"}), "rate_limit.rate"),
             (json!({"key": "k", "rate": 0}), "rate_limit.rate"),
             (json!({"key": "k", "rate": 1, "period": "P2D"}), "rate_limit.period"),

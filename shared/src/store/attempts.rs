@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::record::{Hash, envelope, json_value, record};
+use super::record::{envelope, json_value, lines, record};
 use super::{Held, Store, StoreError, script};
 use crate::clock::BootInstant;
 use crate::id::{JobId, Partition, nonce};
@@ -160,7 +160,7 @@ impl Store {
                 let item = item?;
                 let text = item.text(0)?;
                 let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
-                let hash = Hash::joined(keys.job(id), &item.text(2)?);
+                let hash = lines(keys.job(id), &item.text(2)?);
                 let lease: Lease = hash.required("lease")?;
                 let envelope = envelope(&keys.envelope(id), &item.text(1)?);
                 let errors = item.list(3)?.texts(0)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::entries::{bare_entry, entry};
-use super::record::Hash;
+use super::fields::Fields;
 use super::{Reply, Store, StoreError, StoredEntry, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::cron::{Change, Definition, Source};
@@ -269,7 +269,7 @@ impl Store {
         let reply = self.run(&script::cron_remove, &keys, names, args).await?;
         match reply.text(0)?.as_str() {
             "ok" => {
-                let hash = Hash::new(keys.cron(name), &reply.list(2)?)?;
+                let hash = Fields::new(keys.cron(name), &reply.list(2)?)?;
                 let entry = bare_entry(partition, &hash, reply.time(1)?);
                 Ok(EntryRemoved::Removed(entry.ok().map(Box::new)))
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::record::Hash;
+use super::fields::Fields;
 use super::{Reply, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::id::Partition;
@@ -36,7 +36,7 @@ impl Store {
             for item in page.lists(0)? {
                 from = format!("({}", item.text(0)?);
                 rows += 1;
-                let hash = Hash::new(key.clone(), &item.list(1)?)?;
+                let hash = Fields::new(key.clone(), &item.list(1)?)?;
                 let Some(at) = hash.time("s")? else { continue };
                 oldest = oldest.or(Some(at));
                 if hash.text("d") == Some("fired") && hash.text("k") != Some("manual") {

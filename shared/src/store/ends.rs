@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::attempts::{EndReply, Ending, end_reply};
 use super::connection::Arg;
-use super::record::{Hash, envelope, json_value, record};
+use super::record::{envelope, json_value, lines, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::id::{JobId, Partition};
 use crate::job::{Job, JobState, Lease};
@@ -118,7 +118,7 @@ fn shown(keys: &PartitionKeys, id: JobId, answer: &Reply) -> Result<Job, StoreEr
     let out = answer.text(4)?;
     Ok(Job {
         envelope: envelope(&keys.envelope(id), &answer.text(2)?),
-        record: record(id, &Hash::joined(keys.job(id), &answer.text(3)?))?,
+        record: record(id, &lines(keys.job(id), &answer.text(3)?))?,
         result: (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?,
         errors: all(5, &|id| keys.errors(id))?,
         parent_results: all(6, &|id| keys.out(id))?,

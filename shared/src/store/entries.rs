@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::record::Hash;
+use super::fields::Fields;
 use super::{PartitionKeys, Reply, StoreError};
 use crate::clock::Timestamp;
 use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Source, Standing, Timetable};
@@ -143,7 +143,7 @@ pub(super) fn entry(keys: &PartitionKeys, reply: &Reply, read_at: Timestamp) -> 
     if reply.len() == 1 {
         return Err(StoreError::corrupt(name, "its keys hold something else than an entry"));
     }
-    let hash = Hash::joined(format!("{}cron entry {name}", keys.root()), &reply.text(1)?);
+    let hash = Fields::joined(format!("{}cron entry {name}", keys.root()), &reply.text(1)?);
     let runs = reply.list(2)?.texts(0)?;
     let run =
         |text: &String| text.parse().map_err(|_| StoreError::corrupt(name.as_str(), format!("`{text}` as a run")));
@@ -155,7 +155,7 @@ pub(super) fn entry(keys: &PartitionKeys, reply: &Reply, read_at: Timestamp) -> 
 }
 
 /// Reads the hash of an entry alone.
-pub(super) fn bare_entry(partition: Partition, hash: &Hash, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
+pub(super) fn bare_entry(partition: Partition, hash: &Fields, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
     let json = hash.text("def").ok_or_else(|| StoreError::corrupt("cron entry", "its definition is missing"))?;
     let definition =
         Definition::parse_kept(json).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
@@ -182,7 +182,7 @@ pub(super) fn bare_entry(partition: Partition, hash: &Hash, read_at: Timestamp) 
     })
 }
 
-fn source(hash: &Hash) -> Result<Option<Source>, StoreError> {
+fn source(hash: &Fields) -> Result<Option<Source>, StoreError> {
     let source = hash.text("src").map(serde_json::from_str).transpose();
     source.map_err(|error| StoreError::corrupt("cron entry", format!("its source: {error}")))
 }

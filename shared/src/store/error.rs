@@ -34,6 +34,16 @@ pub enum StoreError {
         /// What this process was told.
         configured: u16,
     },
+    /// What the namespace holds was written by a version that keeps it otherwise.
+    #[error(
+        "this namespace was written in format {stored}, but this version reads and writes format {known}: let the version that wrote it end its jobs, or use another namespace"
+    )]
+    Format {
+        /// What the namespace is written in.
+        stored: u64,
+        /// What this version knows.
+        known: u64,
+    },
     /// This Redis would lose what it should keep.
     #[error("this Redis will not do: {0} (or set redis-check to warn)")]
     Unfit(String),
@@ -61,7 +71,9 @@ impl StoreError {
             Self::Forbidden(_) => "forbidden",
             Self::OutOfMemory(_) => "out_of_memory",
             Self::Corrupt { .. } => "corrupt",
-            Self::Partitions { .. } | Self::Unfit(_) | Self::NodeOfCluster(_) | Self::Url(_) => "configuration",
+            Self::Partitions { .. } | Self::Format { .. } | Self::Unfit(_) | Self::NodeOfCluster(_) | Self::Url(_) => {
+                "configuration"
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! its type, its source, its subject, and its data.
 
 use super::event_cursor::{EventCursor, Position};
-use super::record::Hash;
+use super::fields::Fields;
 use super::{PartitionKeys, Reply, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::event::{Event, event_id};
@@ -115,7 +115,7 @@ pub(super) fn told(
 ) -> Result<Position, StoreError> {
     let behind = position(keys, entry)?;
     let passed = if after.is_at(behind) { after.passed } else { 0 };
-    let hash = Hash::new(keys.events(), &entry.list(1)?)?;
+    let hash = Fields::new(keys.events(), &entry.list(1)?)?;
     let text: String = match hash.text("e") {
         Some(text) => text.to_owned(),
         // As an older version wrote each event.

@@ -1,7 +1,7 @@
 //! Firing: decisions on due instants, applied for the leader. They are read in [`due_entries`](super::due_entries).
 
 use super::connection::Arg;
-use super::jobs::{flattened, record_fields};
+use super::record::Said;
 use super::{LeaderToken, Store, StoreError, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::cron::{Decision, FireKind};
@@ -126,7 +126,7 @@ impl Store {
             push_item(&mut args, item);
             if let FireDecision::Fire(_, run) = &item.decision {
                 names.extend([keys.job(run.id), keys.envelope(run.id)]);
-                push_run(&mut args, run);
+                push_run(&mut args, item, run);
                 if !queues.contains(&&run.envelope.queue) {
                     queues.push(&run.envelope.queue);
                 }
@@ -171,10 +171,10 @@ fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
     ]);
 }
 
-fn push_run<'a>(args: &mut Vec<Arg<'a>>, run: &'a Run) {
-    let json = run.envelope.to_kept_json();
-    args.extend([run.id.to_string().into(), json.into()]);
-    args.extend(flattened(record_fields(&run.envelope)));
+fn push_run(args: &mut Vec<Arg<'_>>, item: &FireItem, run: &Run) {
+    let mut said = Said::new(&run.envelope, "");
+    said.note("cron", item.name.as_str());
+    args.extend([run.id.to_string().into(), run.envelope.to_kept_json().into(), said.into_text().into()]);
 }
 
 fn fire_result(code: &str) -> Result<FireResult, StoreError> {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::jobs::{flattened, record_fields};
-use super::record::{Hash, json_value};
+use super::fields::Fields;
+use super::record::{Said, json_value};
 use super::{Reply, Store, StoreError, script};
 use crate::clock::Timestamp;
 use crate::flow::{Plan, StepSort, Work};
@@ -111,11 +111,12 @@ impl Store {
             kept.unknown.insert("step_id".to_owned(), plan.path(place).into());
             let state = if plan.waits(place) { "pending" } else { "available" };
             args.extend([job.to_string().into(), state.into(), kept.to_kept_json().into()]);
-            let mut fields = record_fields(envelope);
-            fields.extend([("flow", id.to_string().into()), ("step", Arg::from(place.to_string()))]);
             let parents: Vec<String> = handed[place].iter().map(|&other| ids[other].to_string()).collect();
-            fields.extend((!parents.is_empty()).then(|| ("parents", parents.join(",").into())));
-            args.extend(flattened(fields));
+            let mut said = Said::new(envelope, "");
+            said.note("flow", &id.to_string());
+            said.note("step", &place.to_string());
+            said.note_some("parents", (!parents.is_empty()).then(|| parents.join(",")));
+            args.push(said.into_text().into());
         }
         self.run(&script::flow_create, &keys, names, args).await?;
         Ok(())
@@ -129,7 +130,8 @@ impl Store {
     pub async fn flow(&self, id: JobId) -> Result<Option<Flow>, StoreError> {
         for partition in self.keys().partitions_of(id) {
             let key = self.key(partition).flow(id);
-            let hash = Hash::new(key.clone(), &Reply::new("flow", self.send(redis::cmd("HGETALL").arg(&key)).await?)?)?;
+            let hash =
+                Fields::new(key.clone(), &Reply::new("flow", self.send(redis::cmd("HGETALL").arg(&key)).await?)?)?;
             if !hash.is_empty() {
                 return flow(id, &key, &hash).map(Some);
             }
@@ -229,7 +231,7 @@ fn owned(fields: Vec<(String, String)>) -> Vec<Arg<'static>> {
     args
 }
 
-fn flow(id: JobId, key: &str, hash: &Hash) -> Result<Flow, StoreError> {
+fn flow(id: JobId, key: &str, hash: &Fields) -> Result<Flow, StoreError> {
     let outline = json_value(key, hash.text("outline").unwrap_or("[]"))?;
     let outlines = outline.as_array().map(Vec::as_slice).unwrap_or_default();
     let steps = outlines.iter().enumerate().map(|(place, outline)| flow_step(place, outline, hash));
@@ -246,7 +248,7 @@ fn flow(id: JobId, key: &str, hash: &Hash) -> Result<Flow, StoreError> {
     })
 }
 
-fn flow_step(place: usize, outline: &Value, hash: &Hash) -> Result<FlowStep, StoreError> {
+fn flow_step(place: usize, outline: &Value, hash: &Fields) -> Result<FlowStep, StoreError> {
     let work = match hash.parsed(&format!("j:{place}"))? {
         Some(job) => FlowWork::Job(job),
         None => FlowWork::Flow {

@@ -4,6 +4,8 @@
 //! score and the id of the last job looked at. A job that changes its state meanwhile may be seen twice or not at all; one
 //! that does not is seen once.
 
+use super::fields::Fields;
+use super::record::lines;
 use super::shelf::{JobCursor, Kind, Shelf};
 use super::{PartitionKeys, Reply, Store, StoreError};
 use crate::id::{JobId, Partition};
@@ -152,18 +154,19 @@ impl Store {
         }
         let mut pipe = redis::pipe();
         for (_, id) in places {
-            pipe.cmd("HMGET").arg(keys.job(*id)).arg("state").arg("queue").arg("type");
+            pipe.cmd("GET").arg(keys.job(*id));
         }
-        let records = Reply::new("index", self.0.connection.transaction(&pipe).await?)?.lists(0)?;
-        records.iter().map(|record| Ok(filter.admits(&record.text(0)?, &record.text(1)?, &record.text(2)?))).collect()
+        let records = Reply::new("index", self.0.connection.transaction(&pipe).await?)?.texts(0)?;
+        Ok(records.iter().zip(places).map(|(text, (_, id))| filter.admits(&lines(keys.job(*id), text))).collect())
     }
 }
 
 impl JobFilter {
-    fn admits(&self, state: &str, queue: &str, job_type: &str) -> bool {
-        !state.is_empty()
-            && self.state.is_none_or(|wanted| wanted.as_str() == state)
-            && self.queue.as_ref().is_none_or(|wanted| wanted.as_str() == queue)
-            && self.job_type.as_ref().is_none_or(|wanted| wanted.as_str() == job_type)
+    fn admits(&self, record: &Fields) -> bool {
+        let is = |wanted: Option<&str>, line: &str| wanted.is_none_or(|wanted| record.text(line) == Some(wanted));
+        !record.is_empty()
+            && is(self.state.map(JobState::as_str), "state")
+            && is(self.queue.as_ref().map(QueueName::as_str), "queue")
+            && is(self.job_type.as_ref().map(JobType::as_str), "type")
     }
 }

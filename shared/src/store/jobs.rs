@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::record::{Hash, envelope, json_value, record};
+use super::record::{Said, envelope, json_value, lines, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::id::{JobId, Partition, nonce};
@@ -176,7 +176,7 @@ impl Store {
             let mut pipe = redis::pipe();
             pipe.atomic();
             for id in some {
-                pipe.cmd("HGETALL").arg(keys.job(*id));
+                pipe.cmd("GET").arg(keys.job(*id));
                 pipe.cmd("GET").arg(keys.envelope(*id));
                 pipe.cmd("GET").arg(keys.out(*id));
                 pipe.cmd("LRANGE").arg(keys.errors(*id)).arg(0).arg(-1);
@@ -197,7 +197,7 @@ impl Store {
         reply: &Reply,
         i: usize,
     ) -> Result<Option<Job>, StoreError> {
-        let hash = Hash::new(keys.job(id), &reply.list(i)?)?;
+        let hash = lines(keys.job(id), &reply.text(i)?);
         if hash.is_empty() {
             return Ok(None);
         }
@@ -330,62 +330,26 @@ fn change(key: &str, reply: &Reply) -> Result<ChangeReply, StoreError> {
     }
 }
 
-fn described<'a>(job: &NewJob<'a>, fingerprint: Option<String>) -> Vec<Arg<'a>> {
-    let envelope = job.envelope;
+fn described<'a>(job: &NewJob<'a>, fingerprint: Option<String>) -> [Arg<'a>; 4] {
+    let mut said = Said::new(job.envelope, &job.request);
+    said.note_some("unique", fingerprint);
+    let json = job.envelope.to_kept_json();
+    [job.id.to_string().into(), json.into(), said.into_text().into(), terms(job.envelope).into()]
+}
+
+/// On what terms it is taken in: when, what is done about others like it, and the rate that it wishes its queue. Of a job that
+/// is simply available there is nothing to say.
+fn terms(envelope: &Envelope) -> String {
+    let (unique, rate) = (envelope.unique.as_ref(), envelope.rate_limit);
     let (state, due_ms) = match envelope.scheduled_at {
         _ if envelope.pending => ("pending", 0),
         Some(at) => ("scheduled", at.as_ms()),
+        None if unique.is_none() && rate.is_none() => return String::new(),
         None => ("available", 0),
     };
-    let json = envelope.to_kept_json();
-    let mut args: Vec<Arg<'a>> = vec![job.id.to_string().into(), state.into(), due_ms.into(), json.into()];
-    let unique = envelope.unique.as_ref();
+    let on_conflict = unique.map_or("", |unique| unique.on_conflict.as_str());
     let states: Vec<&str> = unique.iter().flat_map(|unique| &unique.states).map(|state| state.as_str()).collect();
-    args.extend([unique.map_or("", |unique| unique.on_conflict.as_str()).into(), Arg::from(states.join(","))]);
-    args.push(
-        unique.and_then(|unique| unique.period).map(|period| period.as_millis().to_string()).unwrap_or_default().into(),
-    );
-    let rate = envelope.rate_limit.map(|limit| limit.to_string());
-    args.push(rate.unwrap_or_default().into());
-    let mut fields = record_fields(envelope);
-    fields.push(("request", job.request.clone().into()));
-    fields.extend(fingerprint.map(|fingerprint| ("unique", fingerprint.into())));
-    args.extend(flattened(fields));
-    args
-}
-
-/// What the record repeats of the envelope, because scripts decide by it; defaults are left out.
-pub(super) fn record_fields(envelope: &Envelope) -> Vec<(&'static str, Arg<'_>)> {
-    let mut fields = vec![("queue", envelope.queue.as_str().into()), ("type", envelope.job_type.as_str().into())];
-    if envelope.priority != 0 {
-        fields.push(("priority", i64::from(envelope.priority).into()));
-    }
-    if envelope.retry.max_attempts != 3 {
-        fields.push(("max", i64::from(envelope.retry.max_attempts).into()));
-    }
-    if let Some(timeout) = envelope.timeout {
-        fields.push(("timeout", i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX).into()));
-    }
-    if let Some(visibility) = envelope.visibility {
-        fields.push(("visibility", i64::try_from(visibility.as_millis()).unwrap_or(i64::MAX).into()));
-    }
-    if let Some((at, _)) = envelope.expires_at {
-        fields.push(("expires", at.as_ms().into()));
-    }
-    if let Some(limit) = &envelope.key_limit {
-        fields.push(("limit", limit.key.as_str().into()));
-        fields.extend(limit.rate.map(|rate| ("lrate", rate.to_string().into())));
-        fields.extend(limit.concurrency.map(|most| ("lmost", i64::from(most).into())));
-    }
-    fields
-}
-
-/// The number of pairs, then the pairs.
-pub(super) fn flattened<'a>(fields: Vec<(&'static str, Arg<'a>)>) -> Vec<Arg<'a>> {
-    let mut args: Vec<Arg<'a>> = vec![i64::try_from(fields.len()).unwrap_or(0).into()];
-    for (name, value) in fields {
-        args.push(name.into());
-        args.push(value);
-    }
-    args
+    let period_ms = unique.and_then(|unique| unique.period).map(|period| period.as_millis().to_string());
+    let rate = rate.map(|limit| limit.to_string()).unwrap_or_default();
+    format!("{state}\n{due_ms}\n{on_conflict}\n{}\n{}\n{rate}", states.join(","), period_ms.unwrap_or_default())
 }

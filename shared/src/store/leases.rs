@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 
 use super::connection::Arg;
+use super::record::lines;
 use super::{Reply, Store, StoreError, script};
 use crate::id::{JobId, Partition};
 use crate::job::Lease;
@@ -117,11 +118,11 @@ impl Store {
             for some in ids.chunks(HOLDERS_ASKED_AT_ONCE) {
                 let mut pipe = redis::pipe();
                 for id in some {
-                    pipe.cmd("HGET").arg(keys.job(*id)).arg("worker");
+                    pipe.cmd("GET").arg(keys.job(*id));
                 }
-                let holders = Reply::new("holders", self.0.connection.transaction(&pipe).await?)?.texts(0)?;
-                let mine = some.iter().zip(holders).filter(|(_, holder)| holder == worker.as_str());
-                held.extend(mine.map(|(id, _)| *id));
+                let holders = Reply::new("records", self.0.connection.transaction(&pipe).await?)?.texts(0)?;
+                let mine = |id: &JobId, text: &str| lines(keys.job(*id), text).text("worker") == Some(worker.as_str());
+                held.extend(some.iter().zip(holders).filter(|(id, text)| mine(id, text)).map(|(id, _)| *id));
             }
         }
         Ok(held)

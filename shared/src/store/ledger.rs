@@ -10,7 +10,8 @@
 //! them by age from time to time.
 
 use super::connection::Arg;
-use super::record::{Hash, record};
+use super::fields::Fields;
+use super::record::{lines, record};
 use super::{PartitionKeys, Store, StoreError, script};
 use crate::cron::{LedgerCursor, LedgerNote, LedgerOrder, LedgerQuery, LedgerRow, LiveRun, RunEnd, position};
 use crate::id::{JobId, Partition};
@@ -145,7 +146,7 @@ impl Store {
             let names = ids.iter().map(|id| keys.job(*id)).collect();
             let reply = self.run(&script::runs_look, keys, names, args).await?;
             for (i, (row, id)) in some.iter_mut().zip(&ids).enumerate() {
-                let hash = Hash::new(keys.job(*id), &reply.list(i)?)?;
+                let hash = lines(keys.job(*id), &reply.text(i)?);
                 row.live = if hash.is_empty() { None } else { live_run(*id, &hash, row.end.as_ref())? };
             }
         }
@@ -154,7 +155,7 @@ impl Store {
 }
 
 /// How a run stands by its record, unless its end says the same.
-fn live_run(id: JobId, hash: &Hash, end: Option<&RunEnd>) -> Result<Option<LiveRun>, StoreError> {
+fn live_run(id: JobId, hash: &Fields, end: Option<&RunEnd>) -> Result<Option<LiveRun>, StoreError> {
     let record = record(id, hash)?;
     if end.is_some() && record.state == JobState::Discarded {
         return Ok(None);

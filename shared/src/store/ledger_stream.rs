@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::record::Hash;
+use super::fields::Fields;
 use super::{Ledger, PartitionKeys, Reply, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::cron::{EntryChange, LedgerDecision, LedgerNote, LedgerRow, RunEnd, position};
@@ -87,7 +87,7 @@ impl Store {
 }
 
 pub(super) fn item(key: &str, place: String, fields: &Reply) -> Result<Option<Item>, StoreError> {
-    let hash = Hash::new(key.to_owned(), fields)?;
+    let hash = Fields::new(key.to_owned(), fields)?;
     if let Some(state) = hash.parsed("e")? {
         return Ok(Some(Item::End(hash.required("j")?, end(state, &hash)?)));
     }
@@ -99,7 +99,7 @@ pub(super) fn item(key: &str, place: String, fields: &Reply) -> Result<Option<It
     row(place, &hash).map(Item::Decision).map(Some)
 }
 
-fn row(position: String, hash: &Hash) -> Result<LedgerRow, StoreError> {
+fn row(position: String, hash: &Fields) -> Result<LedgerRow, StoreError> {
     let decision = match hash.text("d") {
         Some("fired") => LedgerDecision::Fired(hash.required("j")?),
         _ => LedgerDecision::Skipped { reason: hash.required("r")?, active: hash.parsed("l")? },
@@ -117,7 +117,7 @@ fn row(position: String, hash: &Hash) -> Result<LedgerRow, StoreError> {
     })
 }
 
-fn end(state: JobState, hash: &Hash) -> Result<RunEnd, StoreError> {
+fn end(state: JobState, hash: &Fields) -> Result<RunEnd, StoreError> {
     Ok(RunEnd {
         state,
         started_at: hash.time("b")?,

@@ -2,7 +2,7 @@
 
 use super::attempts::summary;
 use super::connection::Arg;
-use super::record::{Hash, envelope, record};
+use super::record::{envelope, lines, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::id::{JobId, Partition};
@@ -183,13 +183,13 @@ impl Store {
     }
 }
 
-/// Reads `{id, envelope, fields}`…, the jobs that are still there.
+/// Reads `{id, envelope, record}`…, the jobs that are still there.
 fn listed(keys: &PartitionKeys, reply: &Reply, from: usize) -> Result<Vec<(Job, Lease)>, StoreError> {
     let mut jobs = Vec::new();
     for item in reply.lists(from)? {
         let text = item.text(0)?;
         let id: JobId = text.parse().map_err(|_| StoreError::corrupt(keys.leases(), text))?;
-        let hash = Hash::new(keys.job(id), &item.list(2)?)?;
+        let hash = lines(keys.job(id), &item.text(2)?);
         if hash.is_empty() {
             continue;
         }

@@ -7,6 +7,11 @@ use redis::Value;
 use super::{Kept, Store, StoreError};
 
 const PARTITIONS: &str = "partitions";
+/// How keys are written. Raised when a version cannot read what the one before it wrote.
+const FORMAT: &str = "format";
+const FORMAT_KNOWN: u64 = 2;
+/// The first had no number: the records of jobs were hashes.
+const FORMAT_FIRST: u64 = 1;
 const EVENTS_KEPT: &str = "events_kept";
 const LEDGER_ROWS: &str = "ledger_rows";
 const LEDGER_AGE_MS: &str = "ledger_age_ms";
@@ -16,11 +21,23 @@ impl Store {
     pub(super) async fn settle_partitions(&self) -> Result<(), StoreError> {
         let configured = self.keys().partitions();
         let meta = self.keys().meta();
+        self.settle_format().await?;
         self.send(redis::cmd("HSETNX").arg(&meta).arg(PARTITIONS).arg(configured)).await?;
         match self.meta_number(PARTITIONS).await? {
             Some(stored) if stored == u64::from(configured) => Ok(()),
             Some(stored) => Err(StoreError::Partitions { stored, configured }),
             None => Err(StoreError::corrupt(meta, "`partitions` is not a number")),
+        }
+    }
+
+    /// Writes the format before anything else stands there, and refuses to touch what is written in another.
+    async fn settle_format(&self) -> Result<(), StoreError> {
+        if self.meta_number(PARTITIONS).await?.is_none() {
+            self.send(redis::cmd("HSETNX").arg(self.keys().meta()).arg(FORMAT).arg(FORMAT_KNOWN)).await?;
+        }
+        match self.meta_number(FORMAT).await?.unwrap_or(FORMAT_FIRST) {
+            FORMAT_KNOWN => Ok(()),
+            stored => Err(StoreError::Format { stored, known: FORMAT_KNOWN }),
         }
     }
 

@@ -32,6 +32,7 @@ mod event_cursor;
 mod event_feed;
 mod events;
 mod evidence;
+mod fields;
 mod fire;
 mod fire_item;
 mod flows;

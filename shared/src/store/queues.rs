@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::record::Hash;
+use super::fields::Fields;
 use super::{Reply, Store, StoreError, script};
 use crate::clock::Timestamp;
 use crate::id::Partition;
@@ -109,7 +109,7 @@ impl Store {
         let mut pipe = redis::pipe();
         pipe.atomic().cmd("HGETALL").arg(keys.queue(&name)).cmd("ZCARD").arg(keys.dead(&name));
         let reply = Reply::new("queue", self.0.connection.transaction(&pipe).await?)?;
-        let hash = Hash::new(keys.queue(&name), &reply.list(0)?)?;
+        let hash = Fields::new(keys.queue(&name), &reply.list(0)?)?;
         let count = |state: JobState| Ok((state, hash.parsed::<u64>(state.as_str())?.unwrap_or(0)));
         let counts = JobState::ALL.into_iter().map(count).collect::<Result<_, StoreError>>()?;
         Ok(QueueStats {

@@ -1,102 +1,71 @@
-//! The record of a job, between hash and struct.
+//! The record of a job: lines of text.
+//!
+//! Lines that every record has come first, each in its place; an empty one is absent. Whatever else there is to note has a line
+//! of its own, `name value`. A script reads the text with one match and hands on what it does not change, which costs Redis
+//! much less than a hash, each field of which is an answer of its own. `lua/record.lua` is the counterpart.
 
 use serde_json::Value;
 
 use super::StoreError;
-use super::reply::Reply;
+use super::fields::Fields;
 use crate::clock::Timestamp;
 use crate::id::JobId;
-use crate::job::{Kept, Record};
+use crate::job::{Envelope, Kept, Record};
 
-/// Fields of a hash, looked up by name. Of a name that stands twice the first counts.
-pub(super) struct Hash {
-    key: String,
-    /// Names and values, one after the other.
-    text: String,
-    /// Where each name begins, where its value begins, and where that ends.
-    fields: Vec<(usize, usize, usize)>,
-    is_sorted: bool,
+/// The lines that every record has: what changes on a job's way, then what its producer said of it.
+const LINES: [&str; 13] = [
+    "state", "attempt", "lease", "worker", "held", "seq", "created", "enqueued", "started", "ended", "queue", "type",
+    "request",
+];
+
+/// As many attempts as scripts take for granted.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Reads a record; of an empty text, which is none, no fields.
+pub(super) fn lines(key: String, text: &str) -> Fields {
+    let mut lines = text.split('\n');
+    let first: Vec<(&str, &str)> =
+        if text.is_empty() { Vec::new() } else { LINES.into_iter().zip(lines.by_ref()).collect() };
+    Fields::named(key, first.into_iter().chain(lines.filter_map(|line| line.split_once(' '))))
 }
 
-/// The hash of a workflow has thousands of fields, which are sorted by name; in few it is quicker to look through all.
-const UNSORTED_MAX: usize = 32;
+/// What a producer said of a job, as the lines of its record that repeat it, because scripts decide by it.
+pub(super) struct Said(String);
 
-impl Hash {
-    pub(super) fn new(key: String, reply: &Reply) -> Result<Self, StoreError> {
-        let mut hash = Self { key, text: String::new(), fields: Vec::with_capacity(reply.len() / 2), is_sorted: false };
-        for i in 0..reply.len() / 2 {
-            let from = hash.text.len();
-            reply.append(2 * i, &mut hash.text)?;
-            let middle = hash.text.len();
-            reply.append(2 * i + 1, &mut hash.text)?;
-            hash.fields.push((from, middle, hash.text.len()));
+impl Said {
+    /// `request`: who asks.
+    pub(super) fn new(envelope: &Envelope, request: &str) -> Self {
+        let Envelope { queue, job_type, priority, retry, .. } = envelope;
+        let mut said = Self(format!("{queue}\n{job_type}\n{request}\n"));
+        said.note_some("priority", (*priority != 0).then(|| priority.to_string()));
+        said.note_some("max", (retry.max_attempts != MAX_ATTEMPTS).then(|| retry.max_attempts.to_string()));
+        let ms = |span: std::time::Duration| span.as_millis().to_string();
+        said.note_some("timeout", envelope.timeout.map(ms));
+        said.note_some("visibility", envelope.visibility.map(ms));
+        said.note_some("expires", envelope.expires_at.as_ref().map(|(at, _)| at.as_ms().to_string()));
+        if let Some(limit) = &envelope.key_limit {
+            said.note("limit", &limit.key);
+            said.note_some("lrate", limit.rate.map(|rate| rate.to_string()));
+            said.note_some("lmost", limit.concurrency.map(|most| most.to_string()));
         }
-        Ok(hash.sorted())
+        said
     }
 
-    /// Fields and values by turns, joined by NUL, as `claim` hands them out.
-    pub(super) fn joined(key: String, text: &str) -> Self {
-        let mut hash = Self { key, text: String::with_capacity(text.len()), fields: Vec::new(), is_sorted: false };
-        hash.fields.reserve(UNSORTED_MAX);
-        let mut words = text.split('\0');
-        while let Some((name, value)) = words.next().zip(words.next()) {
-            let from = hash.text.len();
-            hash.text.push_str(name);
-            let middle = hash.text.len();
-            hash.text.push_str(value);
-            hash.fields.push((from, middle, hash.text.len()));
-        }
-        hash.sorted()
+    /// Whatever else scripts are to know of it: one line.
+    pub(super) fn note(&mut self, name: &str, value: &str) {
+        self.0.extend([name, " ", value, "\n"]);
     }
 
-    fn sorted(mut self) -> Self {
-        if self.fields.len() > UNSORTED_MAX {
-            let name = |field: &(usize, usize, usize)| &self.text[field.0..field.1];
-            self.fields.sort_by(|one, other| name(one).cmp(name(other)));
-            self.fields.dedup_by(|later, first| name(later) == name(first));
-            self.is_sorted = true;
-        }
-        self
+    pub(super) fn note_some(&mut self, name: &str, value: Option<String>) {
+        value.iter().for_each(|value| self.note(name, value));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
-    }
-
-    /// The field; empty counts as absent.
-    pub(super) fn text(&self, field: &str) -> Option<&str> {
-        let name = |(from, middle, _): &(usize, usize, usize)| &self.text[*from..*middle];
-        let place = if self.is_sorted {
-            self.fields.binary_search_by(|one| name(one).cmp(field)).ok()
-        } else {
-            let is_named = |(from, middle, _): &(usize, usize, usize)| {
-                middle - from == field.len() && &self.text.as_bytes()[*from..*middle] == field.as_bytes()
-            };
-            self.fields.iter().position(is_named)
-        };
-        let (_, middle, to) = self.fields[place?];
-        Some(&self.text[middle..to]).filter(|value| !value.is_empty())
-    }
-
-    pub(super) fn parsed<T: std::str::FromStr>(&self, field: &str) -> Result<Option<T>, StoreError> {
-        let Some(text) = self.text(field) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| StoreError::corrupt(&self.key, format!("{field} is `{text}`")))
-    }
-
-    pub(super) fn required<T: std::str::FromStr>(&self, field: &str) -> Result<T, StoreError> {
-        self.parsed(field)?.ok_or_else(|| StoreError::corrupt(&self.key, format!("{field} is missing")))
-    }
-
-    pub(super) fn time(&self, field: &str) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.parsed(field)?.map(Timestamp::from_ms))
-    }
-
-    pub(super) fn flag(&self, field: &str) -> bool {
-        self.text(field).is_some()
+    pub(super) fn into_text(self) -> String {
+        self.0
     }
 }
 
-pub(super) fn record(id: JobId, hash: &Hash) -> Result<Record, StoreError> {
+pub(super) fn record(id: JobId, hash: &Fields) -> Result<Record, StoreError> {
     let created_at = Timestamp::from_ms(hash.required("created")?);
     Ok(Record {
         id,

@@ -34,55 +34,28 @@ fn envelope(number: usize) -> String {
 
 /// A job comes into being.
 pub(crate) fn enqueued(number: usize) -> Vec<Cmd> {
-    let record = cmd!(
-        "HSET",
-        key("job", number),
-        "state",
-        "available",
-        "queue",
-        "default",
-        "type",
-        "noop",
-        "attempt",
-        0,
-        "seq",
-        number,
-        "created",
-        1_795_000_000_000_u64,
-        "enqueued",
-        1_795_000_000_000_u64,
-        "request",
-        "00f1e2d3c4b5a697"
-    );
     let mut commands = vec![
         cmd!("SET", key("env", number), envelope(number)),
-        record,
+        cmd!("SET", key("job", number), record("available\n0\n\n\n\n", number, "\n\n")),
         cmd!("ZADD", "bare:{p00}:ready:default", number, id(number)),
     ];
     commands.extend(told("job.enqueued", number));
     commands
 }
 
+/// The record of a job, as long as it is in truth.
+fn record(changing: &str, number: usize, times: &str) -> String {
+    format!("{changing}{number}\n1795000000000\n1795000000000\n{times}default\nnoop\n00f1e2d3c4b5a697\n")
+}
+
 fn claimed(from: usize, to: usize) -> Vec<Cmd> {
     let mut commands = vec![cmd!("ZRANGE", "bare:{p00}:ready:default", 0, to - from - 1)];
     commands.push(cmd!("HINCRBY", "bare:{p00}:queue:default", "active", to - from));
     for number in from..to {
-        commands.push(cmd!("HGETALL", key("job", number)));
+        commands.push(cmd!("GET", key("job", number)));
         commands.push(cmd!("GET", key("env", number)));
-        commands.push(cmd!(
-            "HSET",
-            key("job", number),
-            "state",
-            "active",
-            "attempt",
-            1,
-            "lease",
-            "1-00f1e2d3c4b5a697",
-            "worker",
-            "bare-worker",
-            "started",
-            1_795_000_000_001_u64
-        ));
+        let active = record("active\n1\n1-00f1e2d3c4b5a697\nbare-worker\n30000\n", number, "1795000000001\n\n");
+        commands.push(cmd!("SET", key("job", number), active));
         commands.push(cmd!("ZREM", "bare:{p00}:ready:default", id(number)));
         commands.push(cmd!("ZADD", "bare:{p00}:leases", 1_795_000_030_000_u64, id(number)));
         commands.extend(told("job.started", number));
@@ -93,8 +66,10 @@ fn claimed(from: usize, to: usize) -> Vec<Cmd> {
 fn completed(from: usize, to: usize) -> Vec<Cmd> {
     let mut commands = vec![cmd!("HINCRBY", "bare:{p00}:queue:default", "completed", to - from)];
     for number in from..to {
-        commands.push(cmd!("HMGET", key("job", number), "state", "lease"));
-        commands.push(cmd!("HSET", key("job", number), "state", "completed", "ended", 1_795_000_000_002_u64));
+        commands.push(cmd!("GET", key("job", number)));
+        let times = "1795000000001\n1795000000002\n";
+        let completed = record("completed\n1\n1-00f1e2d3c4b5a697\nbare-worker\n30000\n", number, times);
+        commands.push(cmd!("SET", key("job", number), completed));
         commands.push(cmd!("SET", key("out", number), "null"));
         commands.push(cmd!("ZREM", "bare:{p00}:leases", id(number)));
         commands.push(cmd!("ZADD", "bare:{p00}:ended:completed", 1_795_000_000_002_u64, id(number)));

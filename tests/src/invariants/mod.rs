@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use carillon_shared::store::{Keys, PartitionKeys};
 
+use crate::record::lines;
 use crate::snapshot::{Held, Snapshot};
 
 pub use history::{History, Told, each_row_has_its_own_job, every_second_has_one_row};
@@ -64,7 +65,7 @@ impl<'a> World<'a> {
     fn new(keys: &'a PartitionKeys, snapshot: &'a Snapshot) -> Self {
         let prefix = format!("{}job:", keys.root());
         let jobs = snapshot.0.iter().filter_map(|(key, held)| match (key.strip_prefix(&prefix), held) {
-            (Some(id), Held::Hash(fields)) => Some((id.to_owned(), fields.clone())),
+            (Some(id), Held::Text(text)) => Some((id.to_owned(), lines(text))),
             _ => None,
         });
         Self { keys, snapshot, jobs: jobs.collect() }

@@ -7,6 +7,7 @@ use carillon_shared::id::JobId;
 use carillon_shared::job::Job;
 use carillon_shared::store::{FireDecision, FireItem, Reclaim};
 use carillon_tests::model::{Fired, Grip, Label, Shape, Sight, Taken, Time};
+use carillon_tests::record;
 use serde_json::json;
 
 use crate::passing;
@@ -19,22 +20,24 @@ impl Real {
     pub(crate) async fn elapse(&mut self, label: Label, time: Time, order: u64) -> String {
         let (keys, id) = (self.keys(), self.id(label));
         let Some(job) = self.store.job(id).await.expect("Redis is there") else { return String::new() };
-        let mut pipe = passing::pass(&keys, id, time, order);
+        let pipe = passing::pass(&keys, id, time, order);
         let has_it = match time {
             Time::Due => !job.record.state.is_terminal() && job.record.due_at.is_some(),
             Time::Expiry => job.envelope.contains_key("expires_at") && self.expires(id).await,
             _ => true,
         };
-        if let Some(field) = passing::field(time).filter(|_| has_it) {
-            pipe.cmd("HSET").arg(keys.job(id)).arg(field).arg(order).ignore();
+        if let Some(line) = passing::line(time).filter(|_| has_it) {
+            record::set(&mut self.connection, &keys.job(id), line, &order.to_string()).await;
         }
-        pipe.exec_async(&mut self.connection).await.expect("Redis is there");
+        if pipe.cmd_iter().next().is_some() {
+            pipe.exec_async(&mut self.connection).await.expect("Redis is there");
+        }
         String::new()
     }
 
     async fn expires(&mut self, id: JobId) -> bool {
-        let found = redis::cmd("HEXISTS").arg(self.keys().job(id)).arg("expires").to_owned();
-        found.query_async(&mut self.connection).await.expect("Redis is there")
+        let key = self.keys().job(id);
+        record::line(&mut self.connection, &key, "expires").await.is_some()
     }
 
     async fn awake(&mut self) {

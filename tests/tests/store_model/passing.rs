@@ -21,8 +21,8 @@ pub(crate) fn pass(keys: &PartitionKeys, id: JobId, time: Time, order: u64) -> P
     pipe
 }
 
-/// The field of the record that says the same, if there is one.
-pub(crate) fn field(time: Time) -> Option<&'static str> {
+/// The line of the record that says the same, if there is one.
+pub(crate) fn line(time: Time) -> Option<&'static str> {
     match time {
         Time::Due => Some("due"),
         Time::Expiry => Some("expires"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use carillon_tests::invariants::violations;
 use carillon_tests::model::{ENTRIES, Label, Model, QUEUES, View};
+use carillon_tests::record::lines;
 use carillon_tests::snapshot::{Held, Snapshot};
 
 use crate::real::{Real, entry, queue};
@@ -40,14 +41,14 @@ impl Real {
         for (key, held) in &snapshot.0 {
             let Some(name) = key.strip_prefix(keys.root()) else { continue };
             match (name.split_once(':'), held) {
-                (Some(("job", id)), Held::Hash(job)) => {
-                    view.line(format!("job {}", self.label(id)), self.job(id, job, snapshot));
+                (Some(("job", id)), Held::Text(job)) => {
+                    view.line(format!("job {}", self.label(id)), self.job(id, &lines(job), snapshot));
                 }
                 (Some(("flow", id)), Held::Hash(flow)) => {
                     view.line(format!("flow {}", self.label(id)), shown_flow(flow));
                 }
                 (Some(("unique", _)), Held::Text(id)) => {
-                    let job = snapshot.hash(&format!("{}job:{id}", keys.root()));
+                    let job = lines(&snapshot.text(&format!("{}job:{id}", keys.root())));
                     let kind = job.get("type").map_or("", String::as_str).replace("unique", "u");
                     view.line(format!("unique {kind}"), self.label(id).to_string());
                 }

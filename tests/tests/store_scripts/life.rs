@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use carillon_shared::id::JobId;
 use carillon_shared::store::{Ended, PartitionKeys, Retention, Store};
+use carillon_tests::record;
 use carillon_tests::redis::shared;
 use carillon_tests::store::enqueue;
 use serde_json::json;
@@ -15,12 +16,12 @@ use crate::jobs::{P0, dead};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Sets a time of a job back to the beginning of time, in the index and in the record.
-async fn pass(store: &Store, id: JobId, index: fn(&PartitionKeys) -> String, field: &str) {
+async fn pass(store: &Store, id: JobId, index: fn(&PartitionKeys) -> String, line: &str) {
     let keys = store.keys().partition(P0);
-    let mut pipe = redis::pipe();
-    pipe.cmd("ZADD").arg(index(&keys)).arg("XX").arg(1).arg(id.to_string()).ignore();
-    pipe.cmd("HSET").arg(keys.job(id)).arg(field).arg(1).ignore();
-    pipe.exec_async(&mut shared().connection().await).await.expect("Redis is there");
+    let mut connection = shared().connection().await;
+    let place = redis::cmd("ZADD").arg(index(&keys)).arg("XX").arg(1).arg(id.to_string()).to_owned();
+    place.exec_async(&mut connection).await.expect("Redis is there");
+    record::set(&mut connection, &keys.job(id), line, "1").await;
 }
 
 fn trimming(store: &Store, of: Ended, kept_for: Duration, kept: u64) -> Call {

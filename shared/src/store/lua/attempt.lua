@@ -34,7 +34,7 @@ end
 
 local function tell_failed(job, item, state)
   tally(job).failed = tally(job).failed + 1
-  local data = job_data(job) .. ',"state":"' .. state .. '","attempt":' .. job.attempt
+  local data = job_data(job, ',"state":"' .. state .. '","attempt":' .. job.attempt)
   tell('job.failed', 'workers', job.id, data .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started or NOW_MS))
     .. ',"error":' .. item.error .. '}')
   return data
@@ -59,17 +59,19 @@ function ENDS.completed(job, item, look)
   ended.waited_ms = ended.waited_ms + math.max(0, started - tonumber(job.enqueued or started))
   if job.failed then unset(job, 'failed') end
   if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
-  enter(job, 'completed', NOW, 'ended', NOW)
+  job.ended = NOW
+  enter(job, 'completed', NOW)
   local result = #item.json > 0 and #item.json <= 1024 and ',"result":' .. item.json or ''
-  tell('job.completed', 'workers', job.id, job_data(job) .. ',"state":"completed","attempt":' .. job.attempt
-    .. ',"duration_ms":' .. text(NOW_MS - started) .. result .. '}')
+  tell('job.completed', 'workers', job.id, job_data(job, ',"state":"completed","attempt":' .. job.attempt
+    .. ',"duration_ms":' .. text(NOW_MS - started) .. result .. '}'))
   job_ended(job, look, item.summary)
 end
 
 function ENDS.retryable(job, item)
   local due = NOW_MS + item.delay_ms
   keep_error(job, item)
-  enter(job, 'retryable', text(due), 'due', text(due), 'delay', item.delay_ms)
+  enter(job, 'retryable', text(due))
+  set(job, 'due', text(due), 'delay', item.delay_ms)
   local data = tell_failed(job, item, 'retryable')
   tell('job.retrying', 'workers', job.id, data .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"'
     .. rfc3339(due) .. '","retry_delay_ms":' .. item.delay_ms .. ',"error":' .. item.error .. '}')
@@ -77,7 +79,8 @@ end
 
 function ENDS.discarded(job, item, look)
   keep_error(job, item)
-  enter(job, 'discarded', NOW, 'ended', NOW)
+  job.ended = NOW
+  enter(job, 'discarded', NOW)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, item.summary)
 end
@@ -86,7 +89,8 @@ function ENDS.dead(job, item, look)
   -- Before `dead` is set, because it changes the name of the index.
   leave(job)
   keep_error(job, item)
-  set(job, 'state', 'discarded', 'dead', '1', 'ended', NOW)
+  job.state, job.ended = 'discarded', NOW
+  set(job, 'dead', '1')
   place(key(ENDED, 'dead'), job.id, NOW)
   place(key(DEAD, job.queue), job.id, NOW)
   count(job.queue, 'discarded', 1)
@@ -96,17 +100,20 @@ end
 
 -- Given back: the attempt does not count. With a delay it is retryable for so long.
 function ENDS.returned(job, item)
-  set(job, 'attempt', tonumber(job.attempt) - 1, 'returns', 1 + tonumber(job.returns or '0'))
+  job.attempt = text(tonumber(job.attempt) - 1)
+  set(job, 'returns', 1 + tonumber(job.returns or '0'))
   if item.delay_ms == 0 then
-    enter(job, 'available', ready_score(job), 'enqueued', NOW)
+    job.enqueued = NOW
+    enter(job, 'available', ready_score(job))
     ring(job.queue, 1)
     return tell_enqueued(job)
   end
   local due = NOW_MS + item.delay_ms
-  enter(job, 'retryable', text(due), 'due', text(due), 'delay', item.delay_ms)
-  tell('job.retrying', 'workers', job.id, job_data(job) .. ',"state":"retryable","attempt":' .. job.attempt
+  enter(job, 'retryable', text(due))
+  set(job, 'due', text(due), 'delay', item.delay_ms)
+  tell('job.retrying', 'workers', job.id, job_data(job, ',"state":"retryable","attempt":' .. job.attempt
     .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"' .. rfc3339(due) .. '","retry_delay_ms":'
-    .. item.delay_ms .. ',"error":' .. item.error .. '}')
+    .. item.delay_ms .. ',"error":' .. item.error .. '}'))
 end
 
 -- What an end is to whoever waits for the job; nothing when it is none.

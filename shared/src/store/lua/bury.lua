@@ -13,5 +13,5 @@ redis.call('ZCARD', key(ENDED, 'dead'))
 leave(job)
 forget(job.id, job.unique)
 redis.call('SET', key(DONE, arg(2)), '1', 'PX', DONE_KEPT_MS)
-tell('dead_letter.deleted', 'api', job.id, job_data(job) .. '}')
+tell('dead_letter.deleted', 'api', job.id, job_data(job, '}'))
 return { 'ok', NOW_MS }

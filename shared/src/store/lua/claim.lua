@@ -11,8 +11,8 @@
 --       job shares with others by a key: such a job is passed over, and stays where it is.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
--- Reply {"ok", now, {id, envelope, record, errors, results of the steps before}…} with the record as field, value, … joined by
---       NUL, of which the first of a name counts; the same jobs again when the same request is sent again.
+-- Reply {"ok", now, {id, envelope, record, errors, results of the steps before}…}; the same jobs again when the same request is
+--       sent again.
 
 local worker, wanted, lease_ms = arg(2), tonumber(arg(3)), tonumber(arg(4))
 
@@ -36,8 +36,8 @@ local function envelopes_of(jobs)
   return #names > 0 and redis.call('MGET', unpack(names)) or names
 end
 
-local function handed(job, envelope, extra, changed)
-  return { job.id, envelope or '', changed .. table.concat(job.flat, '\0'), extra[1], extra[2] }
+local function handed(job, envelope, extra)
+  return { job.id, envelope or '', job.text or job_text(job), extra[1], extra[2] }
 end
 
 local replay = redis.call('GET', key(CLAIM, arg(1)))
@@ -46,7 +46,7 @@ if replay then
   for id, lease in string.gmatch(replay, '(%S+) (%S+)') do
     local job = job_read(id)
     if job and job.state == 'active' and job.lease == lease then
-      table.insert(reply, handed(job, envelopes_of({ job })[1], extras(job), ''))
+      table.insert(reply, handed(job, envelopes_of({ job })[1], extras(job)))
     end
   end
   return reply
@@ -102,6 +102,7 @@ for i = 7, #ARGV - 4 do
     local ids = redis.call('ZRANGE', key(READY, queue), from, from + most - #picked - 1)
     if #ids == 0 then break end
     from = from + #ids
+    jobs_read(ids)
     for _, id in ipairs(ids) do
       local job = job_read(id)
       if not job or job.state ~= 'available' then
@@ -135,12 +136,10 @@ end
 local reply, replayable, envelopes = { 'ok', NOW_MS }, {}, envelopes_of(picked)
 for i, job in ipairs(picked) do
   local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
-  local lease = number .. '-' .. arg(1)
-  local attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
-  local held = job.visibility or arg(4)
   local window_ms = windows[job.queue]
-  enter(job, 'active', deadline(held), 'lease', lease, 'attempt', attempt, 'worker', worker, 'started', NOW,
-    'held', held)
+  job.lease, job.worker, job.started, job.held = number .. '-' .. arg(1), worker, NOW, job.visibility or arg(4)
+  job.attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
+  enter(job, 'active', deadline(job.held))
   if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
   if window_ms then
     redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
@@ -149,13 +148,11 @@ for i, job in ipairs(picked) do
     redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
   end
   if job.limit then limited(job, number) end
-  table.insert(replayable, job.id)
-  table.insert(replayable, lease)
-  tell('job.started', 'workers', job.id, job_data(job) .. ',"state":"active","worker_id":"' .. worker
-    .. '","attempt":' .. attempt .. '}')
-  local changed = 'state\0active\0lease\0' .. lease .. '\0attempt\0' .. attempt .. '\0worker\0' .. worker .. '\0started\0'
-    .. NOW .. '\0held\0' .. held .. '\0'
-  table.insert(reply, handed(job, envelopes[i], job.extra, changed))
+  replayable[2 * i - 1], replayable[2 * i] = job.id, job.lease
+  tell('job.started', 'workers', job.id, job_data(job, ',"state":"active","worker_id":"' .. worker
+    .. '","attempt":' .. job.attempt .. '}'))
+  job.text = job_text(job)
+  reply[i + 2] = handed(job, envelopes[i], job.extra)
 end
 if #picked > 0 then
   redis.call('SET', key(CLAIM, arg(1)), table.concat(replayable, ' '), 'PX', arg(5))

@@ -3,10 +3,10 @@
 --
 -- KEYS  events, due, parked, expires, then per job: job, env, and unique of its fingerprint if it
 --       has one; per queue: ready, queue, bell.
--- ARGV  per job: id, state wanted (available | scheduled | pending), time (ms: when it is due for `scheduled`), envelope,
---       on conflict (reject | ignore | replace | replace_except_schedule | ""), states of the holder that conflict (joined by
---       commas), period (ms) or "", rate of its queue ("<starts>:<ms>") or "", number of field pairs, the pairs. `queue`,
---       `type`, `expires`, `unique` (fingerprint) are among the fields, and `request`: who asked.
+-- ARGV  per job: id, envelope, what its producer said, as lines of its record, with who asks as `request`; then "" for a job
+--       that is simply available, or six lines: state wanted (available | scheduled | pending), time (ms: when it is due for
+--       `scheduled`), on conflict (reject | ignore | replace | replace_except_schedule | ""), states of the holder that conflict
+--       (joined by commas), period (ms) or "", rate of its queue ("<starts>:<ms>") or "".
 -- Pre   no job of these ids exists, unless the same request made it, and no two have one id; no other job holds a
 --       fingerprint, or the policy says what to do with it.
 -- Post  each is in the index of its state; one event each; the bells have rung. What is due already is available; what
@@ -14,20 +14,19 @@
 -- Reply {"ok", now, state, id, …}, where an ignored job has the state "ignored" and the id of the holder | {"exists", id} |
 --       {"duplicate", id of the holder, place in the batch}. A request sent twice makes its jobs once.
 
-local jobs, i = {}, 1
-while arg(i) do
-  local job = {
-    id = arg(i), state = arg(i + 1), time = tonumber(arg(i + 2)), env = arg(i + 3), on_conflict = arg(i + 4),
-    states = arg(i + 5), period = tonumber(arg(i + 6)), rate = arg(i + 7), fields = {},
-  }
-  local pairs_n = tonumber(arg(i + 8))
-  for p = 0, pairs_n - 1 do
-    local name, value = arg(i + 9 + 2 * p), arg(i + 10 + 2 * p)
-    job[name] = value
-    job.fields[2 * p + 1], job.fields[2 * p + 2] = name, value
+local jobs = {}
+for i = 5, #ARGV, 4 do
+  local id, env, said, terms = unpack(ARGV, i, i + 3)
+  local job
+  if terms == '' then
+    job = job_new(id, 'available', 0, env, said)
+  else
+    local state, time, on_conflict, states, period, rate =
+      string.match(terms, '^(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)$')
+    job = job_new(id, state, tonumber(time), env, said)
+    job.on_conflict, job.states, job.period, job.rate = on_conflict, states, tonumber(period), rate
   end
-  i = i + 9 + 2 * pairs_n
-  table.insert(jobs, job)
+  jobs[#jobs + 1] = job
 end
 
 -- The job that stands in the way of this one. `taken`: fingerprints of jobs before it in the batch.
@@ -43,7 +42,7 @@ end
 local taken = {}
 redis.call('XLEN', key(EVENTS))
 local ids, names, there = {}, {}, 0
-for place, job in ipairs(jobs) do names[place] = key(JOB, job.id) end
+for place, job in ipairs(jobs) do names[place] = job.key end
 -- Most often none of them is there, and no more need be asked.
 each_part(names, function(...) there = there + redis.call('EXISTS', ...) end)
 for place, job in ipairs(jobs) do
@@ -57,9 +56,9 @@ for place, job in ipairs(jobs) do
     check_index(job, 'discarded')
   end
   if there > 0 and redis.call('EXISTS', names[place]) == 1 then
-    local made = redis.call('HMGET', names[place], 'request', 'state')
-    if made[1] ~= job.request then return { 'exists', job.id } end
-    job.made = made[2]
+    local made = job_read(job.id)
+    if not made or made.request ~= job.request then return { 'exists', job.id } end
+    job.made = made.state
   end
   local holder = job.unique and not job.made and holder_of(job, taken)
   if holder and job.on_conflict == 'reject' then return { 'duplicate', holder.id, place } end
@@ -84,7 +83,7 @@ local reply = { 'ok', NOW_MS }
 write_envelopes(jobs)
 for _, job in ipairs(jobs) do
   if not job.made and not job.ignored then take_in(job) end
-  table.insert(reply, job.ignored and 'ignored' or job.made or job.state)
-  table.insert(reply, job.ignored or job.id)
+  local n = #reply
+  reply[n + 1], reply[n + 2] = job.ignored and 'ignored' or job.made or job.state, job.ignored or job.id
 end
 return reply

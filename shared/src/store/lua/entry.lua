@@ -4,8 +4,8 @@
 local function live_runs(name)
   local runs, gone = {}, {}
   for _, id in ipairs(redis.call('ZRANGE', key(LIVE, name), 0, 99)) do
-    local state = redis.call('HGET', key(JOB, id), 'state')
-    table.insert((state and not TERMINAL[state]) and runs or gone, id)
+    local job = job_read(id)
+    table.insert((job and not TERMINAL[job.state]) and runs or gone, id)
   end
   return runs, gone
 end

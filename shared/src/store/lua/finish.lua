@@ -16,11 +16,12 @@
 -- Reply {now, code…} with code: ok | done (this end was reported before) | stale (the lease is another's, or the job was
 --       taken back; the worker or the attempt is another's) | cancelled (it was cancelled under this lease) | gone (no such
 --       job) | conflict (it is not active, and the lease that is presented, if any, is not its last). If answers are wanted
---       each is a list: code, state, and of ok and done what the job is now: envelope, record as field, value, … joined by NUL,
---       of which the first of a name counts, result, errors, results of the steps before.
+--       each is a list: code, state, and of ok and done what the job is now: envelope, record, result, errors, results of
+--       the steps before.
 
 local DONE_KEPT_MS = 30000
 local errors_kept, request = string.match(arg(1), '^(%d+):?(.*)$')
+errors_kept = tonumber(errors_kept)
 local wants_answers = request ~= ''
 
 local before, ended, presented = '', {}
@@ -42,19 +43,18 @@ if wants_answers then
     return not (type(found) == 'table' and found.err) and found or nil
   end
 
-  local function shown(code, job, out, errors, changed)
+  local function shown(code, job, out, errors)
     local parents = {}
     for parent in string.gmatch(job.parents or '', '[^,]+') do
       table.insert(parents, look('GET', key(OUT, parent)) or 'null')
     end
-    local record = changed .. table.concat(job.flat, '\0')
-    return { code, job.state, look('GET', key(ENV, job.id)) or '', record, out, errors, parents }
+    return { code, job.state, look('GET', key(ENV, job.id)) or '', job_text(job), out, errors, parents }
   end
 
   local function shown_as_it_is(code, id)
     local job = job_read(id)
     if not job then return { 'gone' } end
-    return shown(code, job, look('GET', key(OUT, id)) or '', look('LRANGE', key(ERRORS, id), 0, -1) or {}, '')
+    return shown(code, job, look('GET', key(OUT, id)) or '', look('LRANGE', key(ERRORS, id), 0, -1) or {})
   end
 
   -- What a job became that has just completed is known. Its first attempt has left nothing before.
@@ -62,19 +62,14 @@ if wants_answers then
     local is_first = string.sub(job.lease, 1, 2) == '1-'
     local out = (is_first or item.json ~= '') and item.json or look('GET', key(OUT, job.id)) or ''
     local errors = is_first and {} or look('LRANGE', key(ERRORS, job.id), 0, -1) or {}
-    job.state = 'completed'
-    return shown('ok', job, out, errors, 'state\0completed\0ended\0' .. NOW .. '\0failed\0\0')
+    return shown('ok', job, out, errors)
   end
 
   before = redis.call('GET', key(DONE, request)) or ''
-  local touched = {}
 
   function presented(item)
-    -- Two may present the same attempt.
     local job = item.job
-    if touched[item.id] then job = job_read(item.id) end
     if not job then return { 'gone' } end
-    touched[item.id] = true
     -- Another end of it by this very request.
     if string.find(before, item.id, 1, true) then return shown_as_it_is('ok', item.id) end
     local code = refusal(job, item)
@@ -91,20 +86,24 @@ if wants_answers then
 end
 
 redis.call('XLEN', key(EVENTS))
-local items = {}
-for i = 2, #ARGV - 4, wants_answers and 10 or 7 do
-  local item = {
-    id = arg(i), lease = arg(i + 1), outcome = arg(i + 2), delay_ms = tonumber(arg(i + 3)), json = arg(i + 4),
-    summary = arg(i + 5), error = arg(i + 6), errors_kept = tonumber(errors_kept),
+local items, ids = {}, {}
+local width = wants_answers and 10 or 7
+for i = 6, #ARGV, width do
+  local id, lease, outcome, delay_ms, json, summary, error, right, worker, attempt = unpack(ARGV, i, i + width - 1)
+  local n = #items + 1
+  ids[n], items[n] = id, {
+    id = id, lease = lease, outcome = outcome, delay_ms = tonumber(delay_ms), json = json, summary = summary, error = error,
+    errors_kept = errors_kept, right = right, worker = worker, attempt = attempt,
   }
-  if wants_answers then
-    item.right, item.worker, item.attempt = arg(i + 7), arg(i + 8), arg(i + 9)
-    -- Callers that do not know each other share this call: what is wrong with the job of one stops it before it has begun.
+end
+jobs_read(ids)
+if wants_answers then
+  -- Callers that do not know each other share this call: what is wrong with the job of one stops it before it has begun.
+  for _, item in ipairs(items) do
     item.job = job_read(item.id)
     if item.job and item.outcome == 'completed' then check_move(item.job, 'completed')
     elseif item.job then check_indexes(item.job) end
   end
-  items[#items + 1] = item
 end
 
 local reply = { NOW_MS }

@@ -8,7 +8,8 @@
 --       for none), 5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason,
 --       8 live runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the
 --       event (JSON, may be empty), 12 kind (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason
---       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 number of field pairs, the pairs.
+--       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 what its producer said,
+--       as lines of its record (`cron` among them).
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -27,7 +28,8 @@ check('ZCARD', key(WAITING))
 
 local function all_wait(runs)
   for _, id in ipairs(runs) do
-    if not redis.call('HGET', key(JOB, id), 'waits') then return false end
+    local run = job_read(id)
+    if not (run and run.waits) then return false end
   end
   return true
 end
@@ -117,13 +119,13 @@ local rows_kept = arg(2)
 local function start(item)
   local job = item.job
   if job.exists then return end
-  job.state, job.attempt, job.seq = 'available', '0', next_seq(job.queue)
-  redis.call('HSET', job.key, 'state', 'available', 'attempt', '0', 'seq', job.seq, 'created', NOW,
-    'enqueued', NOW, 'cron', item.name, unpack(ARGV, job.first, job.last))
+  job.seq = next_seq(job.queue)
+  records[job.id] = job
+  change(job)
   if job.expires then place(key(EXPIRES), job.id, job.expires) end
   redis.call('ZADD', item.live_key, item.scheduled_text, job.id)
   if item.decision == 'behind' then
-    redis.call('HSET', job.key, 'waits', '1')
+    set(job, 'waits', '1')
     wait_in_line(item.name, job.id)
   else
     place(usual_key(READY, job.queue), job.id, ready_score(job))
@@ -219,22 +221,19 @@ end
 local groups, seen_names, KEYS, k, i = { {} }, {}, KEYS, 8, 3
 while arg(i + 12) do
   local name, rev, seen, next_mark, look_at, decision, reason, live_seen, scheduled, instants_n, extra, kind, because, id, env,
-    pairs_n = unpack(ARGV, i + 4, i + 19)
-  local job = {}
+    said = unpack(ARGV, i + 4, i + 19)
   local item = {
     name = name, rev = rev, seen = seen, next = next_mark, look_at = look_at, decision = decision, reason = reason,
     live_seen = live_seen, scheduled = tonumber(scheduled), scheduled_text = scheduled, instants = instants_n,
-    extra = extra, kind = kind, because = because, job = job,
+    extra = extra, kind = kind, because = because, job = {},
     cron_key = KEYS[k], live_key = KEYS[k + 1], wait_key = KEYS[k + 2], ledger = KEYS[k + 3],
   }
   k, i = k + 4, i + 13
   if decision ~= 'skip' then
-    local last = i + 6 + 2 * tonumber(pairs_n)
-    job.id, job.env, job.key, job.env_key, job.cron = id, env, KEYS[k], KEYS[k + 1], name
-    for p = i + 7, last, 2 do job[ARGV[p]] = ARGV[p + 1] end
-    job.first, job.last = i + 7, last
-    k, i = k + 2, last - 3
-    expect(job.queue)
+    item.job = job_new(id, 'available', 0, env, said)
+    item.job.env_key = KEYS[k + 1]
+    k, i = k + 2, i + 3
+    expect(item.job.queue)
   end
   if seen_names[name] then
     groups[#groups + 1], seen_names = {}, {}

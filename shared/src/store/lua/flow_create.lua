@@ -2,8 +2,8 @@
 -- Begins a workflow: all of its jobs are taken in, those that wait for no other are available.
 --
 -- KEYS  events, due, parked, expires, flow, then per step: job, env, ready, queue, bell.
--- ARGV  1 flow id, 2 number of pairs of the flow, the pairs; then per step: id, state (available | pending), envelope, number
---       of pairs, the pairs (`flow` and `step` among them).
+-- ARGV  1 flow id, 2 number of pairs of the flow, the pairs; then per step: id, state (available | pending), envelope, what
+--       its producer said, as lines of its record (`flow` and `step` among them).
 -- Pre   there is no such workflow. Reply {"ok", now}; again when the same workflow is created again.
 
 local flow, i = {}, 3
@@ -13,17 +13,9 @@ for p = 0, tonumber(arg(2)) - 1 do
 end
 i = i + 2 * tonumber(arg(2))
 local jobs = {}
-while arg(i) do
-  local job = { id = arg(i), state = arg(i + 1), env = arg(i + 2), time = 0, rate = '', fields = {} }
-  local pairs_n = tonumber(arg(i + 3))
-  for p = 0, pairs_n - 1 do
-    local name, value = arg(i + 4 + 2 * p), arg(i + 5 + 2 * p)
-    job[name] = value
-    table.insert(job.fields, name)
-    table.insert(job.fields, value)
-  end
-  i = i + 4 + 2 * pairs_n
-  table.insert(jobs, job)
+for step = 4 + i, #ARGV, 4 do
+  local id, state, env, said = unpack(ARGV, step, step + 3)
+  jobs[#jobs + 1] = job_new(id, state, 0, env, said)
 end
 
 if redis.call('EXISTS', key(FLOW, arg(1))) == 1 then return { 'ok', NOW_MS } end

@@ -12,32 +12,36 @@
 local reply = { NOW_MS }
 redis.call('ZCARD', key(LEASES))
 redis.call('XLEN', key(EVENTS))
-local held = {}
-for i = 4, #ARGV - 4, 2 do
-  local job = redis.call('HMGET', key(JOB, arg(i)), 'state', 'lease', 'visibility', 'held', 'worker', 'type', 'queue',
-    'attempt', 'started', 'told')
-  local mine = job[2] == arg(i + 1) or (arg(i + 1) == '' and (job[5] == arg(2) or job[5] == ANONYMOUS))
-  local own, asked = tonumber(job[3] or nil), tonumber(arg(1))
-  local ms = (arg(i + 1) ~= '' and own or asked) or asked or tonumber(job[4] or nil)
-  local told = tonumber(job[10] or nil) or 0
-  local silent = told < tonumber(job[9] or '0') or NOW_MS - told >= tonumber(arg(3))
-  table.insert(held, {
-    id = arg(i), active = mine and job[1] == 'active', cancelled = mine and job[1] == 'cancelled', ms = ms, silent = silent,
-    worker = job[5] or ANONYMOUS, type = job[6], queue = job[7], attempt = job[8],
-  })
+local asked, told_apart = tonumber(arg(1)), tonumber(arg(3))
+
+-- For how long the lease is extended.
+local function extension(job, lease)
+  local own = lease ~= '' and tonumber(job.visibility)
+  return own or asked or tonumber(job.held)
 end
 
-local function extend(lease)
+local function extend(job, lease)
   -- An active job is in `leases`: that is where it gets to, so this adds none.
-  place(key(LEASES), lease.id, text(NOW_MS + lease.ms))
-  if not lease.silent then return end
-  redis.call('HSET', key(JOB, lease.id), 'told', NOW)
-  tell('job.heartbeat', 'workers', lease.id, job_data(lease) .. ',"state":"active","worker_id":' .. cjson.encode(lease.worker)
-    .. ',"attempt":' .. lease.attempt .. ',"visible_until":"' .. rfc3339(NOW_MS + lease.ms) .. '"}')
+  local deadline = NOW_MS + extension(job, lease)
+  place(key(LEASES), job.id, text(deadline))
+  local told = tonumber(job.told or '0')
+  if told >= tonumber(job.started or '0') and NOW_MS - told < told_apart then return end
+  set(job, 'told', NOW)
+  tell('job.heartbeat', 'workers', job.id, job_data(job, ',"state":"active","worker_id":'
+    .. cjson.encode(job.worker or ANONYMOUS) .. ',"attempt":' .. job.attempt .. ',"visible_until":"' .. rfc3339(deadline) .. '"}'))
 end
 
-for _, lease in ipairs(held) do
-  if lease.active then extend(lease) end
-  table.insert(reply, lease.active and 'ok' or lease.cancelled and 'cancelled' or 'lost')
+local ids = {}
+for i = 4, #ARGV - 4, 2 do ids[#ids + 1] = arg(i) end
+jobs_read(ids)
+for i, id in ipairs(ids) do
+  local job, lease = job_read(id), arg(3 + 2 * i)
+  local mine = job and (job.lease == lease or lease == '' and (job.worker == arg(2) or job.worker == ANONYMOUS))
+  if mine and job.state == 'active' then
+    extend(job, lease)
+    reply[#reply + 1] = 'ok'
+  else
+    reply[#reply + 1] = mine and job.state == 'cancelled' and 'cancelled' or 'lost'
+  end
 end
 return reply

@@ -1,11 +1,6 @@
 -- How a job comes into being. Shared by enqueue and flow_create. The keys that it touches were read before; each job is a
 -- unit, since taking one in may cancel another.
 
-local function put(fields, name, value)
-  fields[#fields + 1] = name
-  fields[#fields + 1] = value
-end
-
 -- Writes the envelopes of jobs that are about to be taken in, all at once: before there is a job it has its envelope.
 local function write_envelopes(jobs)
   local values = {}
@@ -18,7 +13,7 @@ local function write_envelopes(jobs)
   each_part(values, function(...) redis.call('MSET', ...) end)
 end
 
--- `job`: id, state wanted, time, env, fields (pairs), and what the fields say by name.
+-- `job`: made, with id, state wanted, time, env.
 local function take_in(job)
   -- As it is now: another job of this batch may have replaced it, or its workflow have moved.
   local holder = job.replaces and job_read(job.replaces.id)
@@ -32,16 +27,15 @@ local function take_in(job)
   elseif job.state == 'scheduled' and job.time <= NOW_MS then
     job.state = 'available'
   end
-  job.attempt = '0'
   job.seq = next_seq(job.queue)
   if job.state == 'scheduled' then
-    put(job.fields, 'due', text(job.time))
+    set(job, 'due', text(job.time))
   elseif job.state == 'discarded' then
-    put(job.fields, 'ended', NOW)
-    put(job.fields, 'expired', NOW)
+    job.ended = NOW
+    set(job, 'expired', NOW)
   end
-  redis.call('HSET', key(JOB, job.id), 'state', job.state, 'attempt', '0', 'seq', job.seq, 'created', NOW,
-    'enqueued', NOW, unpack(job.fields))
+  records[job.id] = job
+  change(job)
   if job.unique then
     redis.call('SET', key(UNIQUE, job.unique), job.id)
     if job.period then redis.call('PEXPIRE', key(UNIQUE, job.unique), job.period) end
@@ -56,7 +50,7 @@ local function take_in(job)
     ring(job.queue, 1)
     tell_enqueued(job)
   elseif job.state == 'scheduled' then
-    tell('job.scheduled', 'api', job.id, job_data(job) .. ',"state":"scheduled","scheduled_at":"' .. rfc3339(job.time) .. '"}')
+    tell('job.scheduled', 'api', job.id, job_data(job, ',"state":"scheduled","scheduled_at":"' .. rfc3339(job.time) .. '"}'))
   elseif job.state == 'discarded' then
     tell_expired(job)
   end

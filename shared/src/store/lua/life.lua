@@ -3,15 +3,17 @@
 
 local function tell_expired(job)
   local created = tonumber(job.created or NOW_MS)
-  tell('job.expired', 'scheduler', job.id, job_data(job) .. ',"state":"discarded","created_at":"' .. rfc3339(created)
-    .. '","expired_at":"' .. rfc3339(NOW_MS) .. '","ttl_ms":' .. (tonumber(job.expires) - created) .. '}')
+  tell('job.expired', 'scheduler', job.id, job_data(job, ',"state":"discarded","created_at":"' .. rfc3339(created)
+    .. '","expired_at":"' .. rfc3339(NOW_MS) .. '","ttl_ms":' .. (tonumber(job.expires) - created) .. '}'))
 end
 
 local EXPIRED = 'expired before it was claimed'
 
 -- A job that nobody claimed in time. It has not completed: there is no attempt to tell of.
 local function expire_job(job, look)
-  enter(job, 'discarded', NOW, 'ended', NOW, 'expired', NOW)
+  job.ended = NOW
+  enter(job, 'discarded', NOW)
+  set(job, 'expired', NOW)
   if job.waits then unset(job, 'waits') end
   tell_expired(job)
   job_ended(job, look, EXPIRED)
@@ -29,6 +31,7 @@ end
 local function promote_due(most)
   local ids = redis.call('ZRANGE', key(DUE), '-inf', NOW, 'BYSCORE', 'LIMIT', '0', text(most))
   local jobs = {}
+  jobs_read(ids)
   for i, id in ipairs(ids) do
     local job = job_read(id) or false
     jobs[i] = job

@@ -6,7 +6,7 @@ local expected, seqs = {}, {}
 
 -- Higher priority first, then time in: exact below 2^53 for 2^45 jobs a queue.
 local function ready_score(job)
-  return text((100 - tonumber(job.priority or '0')) * 35184372088832 + tonumber(job.seq))
+  return string.format('%d', (100 - (job.priority or 0)) * 35184372088832 + job.seq)
 end
 
 -- So many jobs of a queue are about to need their place in it.
@@ -29,22 +29,30 @@ local function next_seq(queue)
   end
   local seq = reserved.next
   reserved.next = seq + 1
-  return text(seq)
+  return string.format('%d', seq)
+end
+
+local function index_named(how)
+  if how == 'scheduled' or how == 'retryable' then return key(DUE) end
+  if how == 'pending' then return key(PARKED) end
+  if how == 'active' then return key(LEASES) end
+  return key(ENDED, how)
 end
 
 -- Where a job of this record stands in `state`. One index per state; a terminal job is in `ended:<how>`.
+local indexes = {}
 local function index_of(job, state)
   if state == 'available' then
     if job.waits then return 'list', key(WAIT, job.cron) end
     return 'zset', usual_key(READY, job.queue)
-  elseif state == 'scheduled' or state == 'retryable' then
-    return 'zset', usual_key(DUE, '')
-  elseif state == 'pending' then
-    return 'zset', usual_key(PARKED, '')
-  elseif state == 'active' then
-    return 'zset', usual_key(LEASES, '')
   end
-  return 'zset', usual_key(ENDED, job.dead and 'dead' or state)
+  local how = job.dead and 'dead' or state
+  local index = indexes[how]
+  if not index then
+    index = index_named(how)
+    indexes[how] = index
+  end
+  return 'zset', index
 end
 
 -- A queue counts its jobs; when it cannot any further it takes none.
@@ -76,11 +84,16 @@ local function check_index(job, state)
   check(kind == 'list' and 'LLEN' or 'ZCARD', index)
 end
 
--- The keys that the transition of this job to `state` will touch, unless it takes a place in a queue.
+-- The keys that the transition of this job to `state` will touch, unless it takes a place in a queue. Where nothing is noted
+-- of a job, it is like the one before it.
+local sound_queue, sound_from, sound_to
 local function check_move(job, state)
+  local is_plain = not job.notes
+  if is_plain and job.queue == sound_queue and job.state == sound_from and state == sound_to then return end
   check_index(job, job.state)
   check_index(job, state)
   check_rest(job)
+  if is_plain then sound_queue, sound_from, sound_to = job.queue, job.state, state end
 end
 
 -- The keys that any transition of this job will touch.
@@ -114,11 +127,11 @@ local function leave(job)
   count(job.queue, job.state, -1)
 end
 
--- Moves a job to `state` with a score (a time in ms, as text), and sets further fields; the caller tells the event.
-local function enter(job, state, score, ...)
+-- Moves a job to `state` with a score (a time in ms, as text); the caller tells the event.
+local function enter(job, state, score)
   leave(job)
   job.state = state
-  redis.call('HSET', key(JOB, job.id), 'state', state, ...)
+  change(job)
   local _, index = index_of(job, state)
   place(index, job.id, score)
   if job.expires and state == 'available' then place(key(EXPIRES), job.id, job.expires) end
@@ -127,12 +140,12 @@ end
 
 -- scheduled, retryable, pending, active → available. `seq` nil: a new place at the end of its priority.
 local function make_available(job, seq)
-  job.seq = seq or next_seq(job.queue)
-  enter(job, 'available', ready_score(job), 'seq', job.seq, 'enqueued', NOW)
+  job.seq, job.enqueued = seq or next_seq(job.queue), NOW
+  enter(job, 'available', ready_score(job))
   ring(job.queue, 1)
 end
 
 local function tell_enqueued(job)
-  tell('job.enqueued', 'api', job.id, job_data(job) .. ',"state":"available","attempt":' .. job.attempt
-    .. ',"priority":' .. (job.priority or '0') .. '}')
+  tell('job.enqueued', 'api', job.id, job_data(job, ',"state":"available","attempt":' .. job.attempt .. ',"priority":'
+    .. (job.priority or '0') .. '}'))
 end

@@ -8,7 +8,7 @@
 -- workers that live are extended by their next heartbeat, as ever.
 --
 -- KEYS  reaper, leases. ARGV 1 how many at most, 2 gap (ms) between two calls that means Redis was away, 3 hold-off (ms).
--- Post  the tick is noted. Reply {now, held (0 | 1), {id, lease, field, value…}…}.
+-- Post  the tick is noted. Reply {now, held (0 | 1), {id, envelope, record}…}.
 
 local LEASES_AT_ONCE = 100
 
@@ -17,7 +17,8 @@ local function bring_down()
   local ids = redis.call('ZRANGE', key(LEASES), '+inf', NOW_MS, 'BYSCORE', 'REV', 'LIMIT', 0, LEASES_AT_ONCE, 'WITHSCORES')
   local brought = 0
   for i = 1, #ids, 2 do
-    local held_ms = tonumber(redis.call('HGET', key(JOB, ids[i]), 'held') or nil)
+    local job = job_read(ids[i])
+    local held_ms = job and tonumber(job.held)
     if held_ms and tonumber(ids[i + 1]) > NOW_MS + held_ms then
       redis.call('ZADD', key(LEASES), 'XX', NOW_MS + held_ms, ids[i])
       brought = brought + 1
@@ -35,8 +36,7 @@ local reply = { NOW_MS, hold > NOW_MS and 1 or 0 }
 if hold <= NOW_MS then
   local ids = redis.call('ZRANGE', key(LEASES), '-inf', NOW_MS, 'BYSCORE', 'LIMIT', 0, arg(1))
   for _, id in ipairs(ids) do
-    local flat = redis.call('HGETALL', key(JOB, id))
-    table.insert(reply, { id, redis.call('GET', key(ENV, id)) or '', flat })
+    table.insert(reply, { id, redis.call('GET', key(ENV, id)) or '', redis.call('GET', key(JOB, id)) or '' })
   end
 end
 -- A hundred a call, until there are none.

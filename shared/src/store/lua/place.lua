@@ -1,5 +1,5 @@
--- Written once: what one call changes for many jobs is written at its end, or before it is read again: places in indexes,
--- counters, rings of bells. script.rs ends every script with `settle`, also when it fails half-way.
+-- Written once: what one call changes for many jobs is written at its end, or before it is read again: records, places in
+-- indexes, counters, rings of bells. script.rs ends every script with `settle`, also when it fails half-way.
 
 local places, counts, rings = {}, {}, {}
 -- Arguments in one call: Lua's stack holds 8,000.
@@ -52,7 +52,17 @@ local function ring(queue, times)
   rings[queue] = (rings[queue] or 0) + times
 end
 
+-- Keys and texts of the records that have changed; made by record.lua.
+local write_records
+
 local function settle()
+  -- Before a job is in an index it has its record.
+  if write_records then
+    each_part(write_records(), function(...)
+      local answer = redis.pcall('MSET', ...)
+      if answer.err then failed = failed or answer end
+    end)
+  end
   for index, of in pairs(places) do
     local gone, come = {}, {}
     for id, score in pairs(of) do

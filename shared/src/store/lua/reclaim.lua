@@ -27,7 +27,8 @@ local function reclaim(item)
   if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end
   local look = end_look(job, OUTCOMES[item.outcome], item.summary)
   local number = string.match(job.lease, '^%d+')
-  set(job, 'lease', number .. '-lost', 'crashes', 1 + tonumber(job.crashes or '0'))
+  job.lease = number .. '-lost'
+  set(job, 'crashes', 1 + tonumber(job.crashes or '0'))
   if item.outcome ~= 'available' then
     ENDS[item.outcome](job, item, look)
     return 'ok'

@@ -15,17 +15,19 @@ check_indexes(job)
 redis.call('ZCARD', key(ENDED, 'dead'))
 if job.cron and arg(2) == '0' then
   for _, id in ipairs(redis.call('ZRANGE', key(LIVE, job.cron), 0, -1)) do
-    local state = redis.call('HGET', key(JOB, id), 'state')
-    behind = behind or (state and not TERMINAL[state]) or false
+    local run = job_read(id)
+    behind = behind or (run and not TERMINAL[run.state]) or false
   end
 end
 if job.unique then redis.call('SET', key(UNIQUE, job.unique), job.id, 'NX') end
 leave(job)
-unset(job, 'dead', 'failed', 'ended', 'started', 'delay', 'due', 'crashes', 'returns', 'expired', 'previous')
+job.ended, job.started = nil, nil
+unset(job, 'dead', 'failed', 'delay', 'due', 'crashes', 'returns', 'expired', 'previous')
 -- Whoever revives a job wants it to run: a time that has passed does not count.
 if job.expires and tonumber(job.expires) <= NOW_MS then unset(job, 'expires') end
 if job.expires then place(key(EXPIRES), job.id, job.expires) end
-set(job, 'asked', arg(3), 'state', 'available', 'attempt', '0', 'seq', next_seq(job.queue), 'enqueued', NOW_MS)
+job.state, job.attempt, job.seq, job.enqueued = 'available', '0', next_seq(job.queue), NOW
+set(job, 'asked', arg(3))
 if behind then
   set(job, 'waits', '1')
   wait_in_line(job.cron, job.id)
@@ -35,6 +37,6 @@ else
 end
 count(job.queue, 'available', 1)
 if job.cron then redis.call('ZADD', key(LIVE, job.cron), NOW_MS, job.id) end
-tell('dead_letter.retried', 'api', job.id, job_data(job) .. '}')
+tell('dead_letter.retried', 'api', job.id, job_data(job, '}'))
 tell_enqueued(job)
 return { 'ok', NOW_MS }

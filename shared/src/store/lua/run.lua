@@ -29,7 +29,7 @@ end
 -- Lets a run go that waited for its predecessor.
 local function let_go(job)
   leave_line(job.cron, job.id)
-  redis.call('HDEL', key(JOB, job.id), 'waits')
+  unset(job, 'waits')
   place(key(READY, job.queue), job.id, ready_score(job))
   ring(job.queue, 1)
 end
@@ -75,10 +75,12 @@ end
 -- Any live state → cancelled. The worker of an active run is nudged to ask at once.
 local function cancel_job(job, look, by, reason)
   local before = job.state
-  enter(job, 'cancelled', NOW, 'ended', NOW, 'previous', before)
+  job.ended = NOW
+  enter(job, 'cancelled', NOW)
+  set(job, 'previous', before)
   if job.waits then unset(job, 'waits') end
-  tell('job.cancelled', 'api', job.id, job_data(job) .. ',"state":"cancelled","previous_state":"' .. before
-    .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}')
+  tell('job.cancelled', 'api', job.id, job_data(job, ',"state":"cancelled","previous_state":"' .. before
+    .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}'))
   job_ended(job, look, reason)
   if before == 'active' and job.worker then redis.pcall('PUBLISH', ARGV[4] .. job.worker, job.id) end
 end

@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 -- Reads the records of jobs.
 --
--- KEYS  per job: job. ARGV ids. Reply {{field, value, …}…} in their order; an empty one for a job that is gone.
+-- KEYS  per job: job. ARGV ids. Reply {record…} in their order; an empty one for a job that is gone.
 
 local reply = {}
-for i = 1, #ARGV - 4 do reply[i] = redis.call('HGETALL', key(JOB, arg(i))) end
+for i = 1, #ARGV - 4 do reply[i] = redis.call('GET', key(JOB, arg(i))) or '' end
 return reply

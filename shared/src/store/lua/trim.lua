@@ -8,15 +8,16 @@
 local index = key(ENDED, arg(1))
 local ids = aged(index, tonumber(arg(2)), tonumber(arg(3)), tonumber(arg(4)))
 local jobs = {}
+jobs_read(ids)
 for i, id in ipairs(ids) do
-  jobs[i] = redis.call('HMGET', key(JOB, id), 'unique', 'dead', 'queue')
-  if jobs[i][2] then redis.call('ZCARD', key(DEAD, jobs[i][3])) end
+  jobs[i] = job_read(id) or {}
+  if jobs[i].dead then check('ZCARD', key(DEAD, jobs[i].queue)) end
 end
 redis.call('ZCARD', key(EXPIRES))
 redis.call('ZCARD', key(TIMEOUTS))
 for i, id in ipairs(ids) do
   redis.call('ZREM', index, id)
-  if jobs[i][2] then redis.call('ZREM', key(DEAD, jobs[i][3]), id) end
-  forget(id, jobs[i][1])
+  if jobs[i].dead then redis.call('ZREM', key(DEAD, jobs[i].queue), id) end
+  forget(id, jobs[i].unique)
 end
 return { NOW_MS, #ids }
