@@ -43,14 +43,24 @@ impl Script {
     /// A script of a partition, behind what it shares with others.
     fn partition(name: &'static str, file: &str, shared: &[&str]) -> Self {
         let (shebang, body) = file.split_once('\n').unwrap_or((file, ""));
-        let shared = shared.concat();
+        let (near, far) = shared.split_at(shared.len().min(STOREY));
         // Whatever way the script ends, what it has put off is written.
-        let text = format!(
-            "{NOW}{PRELUDE}{EVENT}{PLACE}{shared}local function script()\n{body}\nend\nlocal done, reply = pcall(script)\nsettle()\nif not done then error(reply) end\nreturn reply\n"
+        let run = format!(
+            "local function script()\n{body}\nend\nlocal done, reply = pcall(script)\nsettle()\nif not done then error(reply) end\nreturn reply\n"
         );
-        let source = format!("{shebang}\n{}", named(&text));
+        let above = storey(&near.concat(), &storey(&far.concat(), &run));
+        let source = format!("{shebang}\n{}", named(&format!("{NOW}{PRELUDE}{EVENT}{PLACE}{above}")));
         Self { name, sha: Sha1::from(&source).digest().to_string(), source }
     }
+}
+
+/// As many rooms as have a function around them of their own.
+const STOREY: usize = 2;
+
+/// Rooms in a function of their own, and what comes after them. To make a function Redis looks up each local it refers to
+/// among all that others have referred to before it in the same function: a tenth of a call for one job, if all were in one.
+fn storey(rooms: &str, above: &str) -> String {
+    format!("return (function()\n{rooms}{above}end)()\n")
 }
 
 /// The text without its comments, and with each name of a kind of key replaced by the key's beginning: a constant costs
