@@ -47,17 +47,17 @@ pub(crate) struct Fire {
 impl Duty for Fire {
     const NAME: &'static str = "fire";
 
-    /// Reads and decides on a batch while those before it are being applied.
+    /// Reads and decides on a batch while those before it are being applied. The batch after it is asked for before it is sent
+    /// off, so that Redis has something to do while it is decided on.
     async fn round(&mut self) -> Result<Duration, StoreError> {
         let mut applied = JoinSet::new();
-        let (mut passed, mut is_behind) = (0, false);
+        let (mut read, mut is_first, mut is_behind) = (self.read(0), true, false);
         loop {
             self.progress.made();
             if !self.term.is_trusted() {
                 return Ok(REST_MAX);
             }
-            let due = self.store.due_entries_behind(self.partition, &self.term.token, BATCH, passed).await?;
-            let DueEntries::Due { now, next_at, entries, mut unreadable } = due else {
+            let DueEntries::Due { now, next_at, entries, mut unreadable } = come(&mut read).await? else {
                 self.term.depose();
                 return Ok(REST_MAX);
             };
@@ -66,6 +66,9 @@ impl Duty for Fire {
                 return Ok(HELD_REST);
             }
             let last = entries.len() + unreadable.len() < BATCH;
+            if !last {
+                read = self.read((applied.len() + 1) * BATCH);
+            }
             let items = self.decide(&entries, now, &mut unreadable);
             if !unreadable.is_empty() && !self.set_aside(&unreadable).await? {
                 return Ok(REST_MAX);
@@ -78,7 +81,7 @@ impl Duty for Fire {
             let batch = Batch { items, now };
             if last {
                 apply(self.store.clone(), self.term.clone(), self.partition, batch).await?;
-                if passed > 0 || is_behind {
+                if !is_first || is_behind {
                     return Ok(Duration::ZERO);
                 }
                 let away = next_at.map(|at| self.store.clock().until(at)).filter(|away| *away <= REST_MAX);
@@ -86,10 +89,11 @@ impl Duty for Fire {
                     Rest::Long(rest) => return Ok(rest),
                     Rest::Short(rest) => rest_exactly(rest).await,
                 }
+                read = self.read(0);
                 continue;
             }
             applied.spawn(apply(self.store.clone(), self.term.clone(), self.partition, batch));
-            passed = applied.len() * BATCH;
+            is_first = false;
         }
     }
 }
@@ -98,6 +102,16 @@ impl Duty for Fire {
 struct Batch {
     items: Vec<FireItem>,
     now: Timestamp,
+}
+
+/// What one of the tasks comes back with; whoever lets go of them stops them.
+async fn come<T: 'static>(tasks: &mut JoinSet<Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tasks.join_next().await {
+        Some(Ok(result)) => result,
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // Only a runtime that ends stops them, and us.
+        Some(Err(_)) | None => std::future::pending().await,
+    }
 }
 
 async fn apply(store: Store, term: Arc<Term>, partition: Partition, batch: Batch) -> Result<(), StoreError> {
@@ -122,14 +136,18 @@ impl Fire {
         Self { store, partition, term, hold, progress, compiled: Compiled::default(), lead: Lead::default() }
     }
 
+    /// Asks for a batch of what is due, behind so many entries that are being decided on or applied.
+    fn read(&self, passed: usize) -> JoinSet<Result<DueEntries, StoreError>> {
+        let (store, partition, term) = (self.store.clone(), self.partition, self.term.clone());
+        let mut read = JoinSet::new();
+        read.spawn(async move { store.due_entries_behind(partition, &term.token, BATCH, passed).await });
+        read
+    }
+
     /// Waits until no more than `left` batches are on the way.
     async fn finish(applied: &mut JoinSet<Result<(), StoreError>>, left: usize) -> Result<(), StoreError> {
         while applied.len() > left {
-            match applied.join_next().await {
-                Some(Ok(result)) => result?,
-                Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Some(Err(_)) | None => break,
-            }
+            come(applied).await?;
         }
         Ok(())
     }
