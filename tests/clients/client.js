@@ -25,4 +25,4 @@ subscriber.on("message", (_channel, text) => {
 setTimeout(() => {
   console.error(`heard only ${heard} events`);
   process.exit(1);
-}, 20000).unref();
+}, 120000).unref();

@@ -9,12 +9,12 @@ url, namespace, jobs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 client = redis.Redis.from_url(url)
 events = client.pubsub()
 events.subscribe(f"{namespace}:events")
-assert events.get_message(timeout=5)["type"] == "subscribe"
+assert events.get_message(timeout=60)["type"] == "subscribe"
 for job in jobs:
     client.rpush(f"{namespace}:inbox", job)
 heard = 0
 while heard < len(jobs):
-    message = events.get_message(timeout=20)
+    message = events.get_message(timeout=120)
     if message is None:
         sys.exit(f"heard only {heard} events")
     if message["type"] == "message":

@@ -17,8 +17,8 @@ use crate::wait::until_some;
 
 /// The first partition, and the only one of a store that tests open.
 pub const P0: Partition = Partition(0);
-/// The leader lock's life in tests that renew nothing.
-pub const TTL: Duration = Duration::from_secs(10);
+/// The leader lock's life in tests that renew nothing, and none of which lives to see its end.
+pub const TTL: Duration = Duration::from_secs(600);
 
 /// Leads the first partition, alone.
 ///

@@ -21,7 +21,7 @@ use crate::wait::{until, within};
 /// A lease that was renewed on a master that died must end before its job goes on.
 const LEASE: Duration = Duration::from_secs(3);
 /// As long as a lease, the hold-off of reclaiming after Redis was away, and a slow machine may take together.
-const END_MAX: Duration = Duration::from_secs(90);
+const END_MAX: Duration = Duration::from_secs(180);
 
 /// Spread over the partitions of a cluster.
 const QUEUES: [&str; 6] = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];

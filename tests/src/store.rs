@@ -3,17 +3,31 @@
 use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
+use carillon_shared::id::Partition;
 use carillon_shared::job::Envelope;
 use carillon_shared::name::QueueName;
 use carillon_shared::store::{Claim, Claimed, ConnectionOptions, NewJob, Store, StoreOptions};
 use serde_json::Value;
 
 use crate::redis::{namespace, shared};
+use crate::wait::until;
+
+/// A lease that ends in no test.
+pub const LEASE: Duration = Duration::from_secs(600);
+/// A call may take this long: where nobody takes Redis away, a machine that stands still must not seem to.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How tests open a store on the server at `url`.
 #[must_use]
 pub fn options(url: &str) -> StoreOptions {
-    let connection = ConnectionOptions { url: url.to_owned(), connections: 1, ..ConnectionOptions::default() };
+    let connection = ConnectionOptions {
+        url: url.to_owned(),
+        timeout: TIMEOUT,
+        connections: 1,
+        patience: PATIENCE,
+        ..ConnectionOptions::default()
+    };
     StoreOptions { connection, namespace: namespace(), ..StoreOptions::default() }
 }
 
@@ -64,6 +78,30 @@ pub fn claim(count: usize, lease: Duration) -> Claim {
 ///
 /// When there is none.
 pub async fn claim_one(store: &Store) -> Claimed {
-    let mut claimed = store.claim(&claim(1, Duration::from_secs(30))).await.expect("Redis is there");
+    let mut claimed = store.claim(&claim(1, LEASE)).await.expect("Redis is there");
     claimed.pop().expect("a job is available")
+}
+
+/// Says that somebody looked for ended leases just now, and will until the end of the test: calls that are far apart hold no
+/// reclaim off.
+///
+/// # Panics
+///
+/// When Redis cannot be reached.
+pub async fn watched(store: &Store) {
+    const FAR_AHEAD_MS: i64 = 9_000_000_000_000;
+    let mut watched = redis::cmd("HSET");
+    watched.arg(store.keys().partition(Partition(0)).reaper());
+    watched.arg("tick").arg(FAR_AHEAD_MS).arg("hold").arg(0);
+    watched.exec_async(&mut shared().connection().await).await.expect("Redis is there");
+}
+
+/// Waits until Redis's clock has moved on: what happens in one millisecond has no order.
+///
+/// # Panics
+///
+/// When Redis cannot be reached.
+pub async fn a_millisecond(store: &Store) {
+    let now = store.now().await.expect("Redis is there");
+    until("a millisecond", async || store.now().await.expect("Redis is there") > now).await;
 }

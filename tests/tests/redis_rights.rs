@@ -83,6 +83,7 @@ fn key() -> KeyPair {
 
 async fn opened(url: &str, tls: RedisTls) -> Result<Store, StoreError> {
     let mut options = options(url);
+    // What is refused is refused each time.
     options.connection.patience = std::time::Duration::from_millis(100);
     options.connection.tls = tls;
     Store::open(options).await

@@ -10,6 +10,7 @@ use carillon_shared::name::Namespace;
 use carillon_shared::store::{Store, StoreOptions, StoredEntry};
 use carillon_tests::process::scheduler;
 use carillon_tests::redis::{namespace, shared};
+use carillon_tests::store::options;
 use tempfile::TempDir;
 
 pub(crate) struct Stage {
@@ -21,8 +22,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) async fn new() -> Self {
         let namespace = namespace();
-        let mut options = StoreOptions { namespace: namespace.clone(), ..StoreOptions::default() };
-        options.connection.url = shared().url();
+        let options = StoreOptions { namespace: namespace.clone(), ..options(&shared().url()) };
         let store = Store::open(options).await.expect("Redis is there");
         Self { namespace, store, directory: directory() }
     }
@@ -71,7 +71,8 @@ impl Stage {
     pub(crate) async fn serve(&self, flags: &[&str]) -> App {
         let url = shared().url();
         let own = ["--redis-url", &url, "--namespace", self.namespace.as_str(), "--port", "0", "--grpc-port", "off"];
-        let config = configuration(&[&own, flags].concat()).expect("the test's flags are valid");
+        let patient = ["--redis-timeout", "20s"];
+        let config = configuration(&[&own[..], &patient, flags].concat()).expect("the test's flags are valid");
         App::start(&config, None).await.expect("the scheduler starts")
     }
 }

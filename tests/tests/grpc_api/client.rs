@@ -28,8 +28,9 @@ impl Api {
     pub(crate) async fn with(url: &str, flags: &[&str]) -> Self {
         let namespace = namespace().to_string();
         let own = ["--redis-url", url, "--namespace", &namespace, "--redis-connections", "1"];
-        let config = configuration(&[&own[..], &["--port", "0", "--grpc-port", "0"], flags].concat())
-            .expect("the test's flags are valid");
+        // A machine that stands still for a moment is no Redis that is away.
+        let own = [&own[..], &["--redis-timeout", "20s", "--port", "0", "--grpc-port", "0"]].concat();
+        let config = configuration(&[&own[..], flags].concat()).expect("the test's flags are valid");
         let app = App::start(&config, None).await.expect("the scheduler starts");
         let channel = connect(&app).await;
         Self { app, channel }

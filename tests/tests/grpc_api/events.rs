@@ -9,7 +9,7 @@ use tonic::{Code, Streaming};
 use crate::client::{Api, refused, text, with};
 
 /// What is to come comes within this.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(120);
 
 async fn follow(api: &Api, request: StreamEventsRequest) -> Streaming<Event> {
     api.client().stream_events(request).await.expect("a stream").into_inner()

@@ -10,6 +10,9 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+/// No answer takes longer, however slow the machine.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+
 /// A scheduler that runs, in a namespace of its own.
 pub(crate) struct Api {
     pub(crate) app: App,
@@ -33,9 +36,11 @@ impl Api {
     pub(crate) async fn with(url: &str, flags: &[&str]) -> Self {
         let namespace = namespace().to_string();
         let own = ["--redis-url", url, "--namespace", &namespace, "--port", "0", "--redis-connections", "1"];
-        let config = configuration(&[&own, flags].concat()).expect("the test's flags are valid");
+        // A machine that stands still for a moment is no Redis that is away.
+        let patient: &[&str] = if flags.contains(&"--redis-timeout") { &[] } else { &["--redis-timeout", "20s"] };
+        let config = configuration(&[&own, patient, flags].concat()).expect("the test's flags are valid");
         let app = App::start(&config, None).await.expect("the scheduler starts");
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
+        let http = reqwest::Client::builder().timeout(ANSWERED_WITHIN).build().expect("a client");
         Self { app, http }
     }
 

@@ -26,7 +26,7 @@ const STAY: [&str; 11] = [
 const SLACK_BYTES: u64 = 16 * 1024;
 /// What Redis itself needs more or less of, for its scripts and clients.
 const SLACK_DATASET_BYTES: u64 = 512 * 1024;
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const SETTLED_WITHIN: Duration = Duration::from_secs(180);
 
 /// A measure of what is left.
 #[derive(Debug)]
