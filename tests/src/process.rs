@@ -4,11 +4,18 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 
-use crate::wait::until_some;
+use crate::redis::free_port;
+use crate::wait::{until_some, within};
 use crate::watchdog::{self, Watchdog};
+
+const PORTS_TRIED_MAX: usize = 20;
+/// What a program has printed is read within this after its end, unless children of it that live on may print more.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// The scheduler, ready for arguments, without any setting from the environment of the test.
 pub fn scheduler() -> Command {
@@ -18,6 +25,23 @@ pub fn scheduler() -> Command {
 /// The worker, ready for arguments, without any setting from the environment of the test.
 pub fn worker() -> Command {
     program("carillon-worker")
+}
+
+/// Starts a program on a port of loopback that was free a moment ago, and on another if somebody took it in between; waits
+/// until it prints `text`.
+///
+/// # Panics
+///
+/// When it prints nothing of the sort on any port.
+pub async fn on_a_free_port(text: &str, command: impl Fn(u16) -> Command) -> (Process, u16) {
+    for _ in 0..PORTS_TRIED_MAX {
+        let port = free_port();
+        let mut process = Process::start(&command(port));
+        if process.says(text).await {
+            return (process, port);
+        }
+    }
+    panic!("a program ended {PORTS_TRIED_MAX} times before it printed {text:?}");
 }
 
 /// Tells whether a process of this number exists.
@@ -31,6 +55,7 @@ pub struct Process {
     name: String,
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+    readers: [JoinHandle<()>; 2],
     // Ended last, because it must outlive what it guards.
     #[cfg_attr(not(test), expect(dead_code, reason = "it acts when dropped"))]
     watchdog: Watchdog,
@@ -45,9 +70,8 @@ impl Process {
         gated.stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut child, watchdog) = watchdog::start(gated, None);
         let lines = Arc::default();
-        capture(child.stdout.take(), &lines);
-        capture(child.stderr.take(), &lines);
-        Self { name, child, lines, watchdog }
+        let readers = [capture(child.stdout.take(), &lines), capture(child.stderr.take(), &lines)];
+        Self { name, child, lines, readers, watchdog }
     }
 
     /// Its process number.
@@ -72,7 +96,19 @@ impl Process {
         .await
     }
 
-    /// Waits for its end.
+    /// Waits until a line contains `text`, or for its end if that comes first; tells which it was.
+    async fn says(&mut self, text: &str) -> bool {
+        let what = format!("{} to print {text:?} or to end", self.name);
+        let (lines, child) = (self.lines.clone(), std::cell::RefCell::new(&mut self.child));
+        let has_said = || lines.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|line| line.contains(text));
+        until_some(&what, || async {
+            let has_ended = !matches!(child.borrow_mut().try_wait(), Ok(None));
+            if has_said() { Some(true) } else { has_ended.then_some(false) }
+        })
+        .await
+    }
+
+    /// Waits for its end, and until what it has printed is read.
     ///
     /// # Panics
     ///
@@ -80,10 +116,13 @@ impl Process {
     pub async fn ended(&mut self) -> ExitStatus {
         let what = format!("{} to end", self.name);
         let (pid, child) = (self.pid(), std::cell::RefCell::new(&mut self.child));
-        until_some(&what, || async {
+        let status = until_some(&what, || async {
             child.borrow_mut().try_wait().unwrap_or_else(|error| panic!("cannot wait for {pid}: {error}"))
         })
-        .await
+        .await;
+        let are_done = || self.readers.iter().all(JoinHandle::is_finished);
+        let _its_children_live_on = within(READ_WITHIN, async || are_done().then_some(())).await;
+        status
     }
 
     /// Asks it to stop, as `kill` does (SIGTERM).
@@ -130,13 +169,13 @@ impl Drop for Process {
     }
 }
 
-fn capture<R: Read + Send + 'static>(stream: Option<R>, lines: &Arc<Mutex<Vec<String>>>) {
+fn capture<R: Read + Send + 'static>(stream: Option<R>, lines: &Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
     let (stream, lines) = (stream.expect("the stream was asked for as a pipe"), lines.clone());
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
-    });
+    })
 }
 
 fn program(name: &str) -> Command {
@@ -218,7 +257,7 @@ mod tests {
     async fn a_program_that_does_not_exist_is_told_by_its_output() {
         let mut process = Process::start(&Command::new("no-such-program"));
         assert_eq!(process.ended().await.code(), Some(127));
-        process.printed("no-such-program").await;
+        assert!(process.output().contains("no-such-program"), "{}", process.output());
     }
 
     /// An orphan that nobody waits for is a zombie, which no longer runs.

@@ -173,7 +173,7 @@ fn url(port: u16) -> String {
 }
 
 /// Free at this moment: another process may take it first, so whoever binds it must be ready to try another.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
     listener.local_addr().expect("a bound socket has an address").port()
 }

@@ -1,20 +1,21 @@
 //! Every metric of the table is emitted by the programs that say so.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use carillon_scheduler::grpc::proto::ManifestRequest;
 use carillon_scheduler::grpc::proto::ojs_service_client::OjsServiceClient;
 use carillon_shared::telemetry::METRICS;
-use carillon_tests::process::{Process, scheduler, worker};
+use carillon_tests::process::{Process, on_a_free_port, scheduler, worker};
 use carillon_tests::redis::{Server, namespace};
 use carillon_tests::wait::{until, within};
 use serde_json::{Value, json};
 use tonic::transport::Endpoint;
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+/// The address that a program says it listens on, under this name.
+async fn address(process: &Process, name: &str) -> String {
+    let line = process.printed(name).await;
+    let rest = line.split(&format!("{name}=")).nth(1).and_then(|rest| rest.split_whitespace().next());
+    rest.expect("a value").trim_matches('"').to_owned()
 }
 
 /// Scrapes an endpoint; nothing while it does not answer.
@@ -36,27 +37,29 @@ fn has_sample(text: &str, name: &str) -> bool {
 #[tokio::test]
 async fn every_metric_is_emitted() {
     let mut redis = Server::dedicated();
-    let (namespace, api, prometheus, grpc) = (namespace(), free_port(), free_port(), free_port());
+    let namespace = namespace();
     let common = ["--redis-url".to_owned(), redis.url(), "--namespace".to_owned(), namespace.to_string()];
     let schedules = tempfile::tempdir().expect("a directory");
     let mut serve = scheduler();
     serve
-        .args(["serve", "--leader-ttl", "3s", "--retention-completed", "1s", "--port", &api.to_string()])
-        .args(["--grpc-port", &grpc.to_string()])
-        .arg("--schedules")
+        .args(["serve", "--leader-ttl", "3s", "--retention-completed", "1s", "--port", "0", "--grpc-port", "0"])
+        .args(["--redis-timeout", "20s", "--schedules"])
         .arg(schedules.path())
         .args(&common);
     let scheduler = Process::start(&serve);
-    let mut work = worker();
-    work.args(["--lease", "2s", "--metrics-addr", &format!("127.0.0.1:{prometheus}")]).args(&common);
-    let worker = Process::start(&work);
-    worker.printed("ready").await;
+    let (worker, prometheus) = on_a_free_port("ready", |port| {
+        let mut work = worker();
+        work.args(["--lease", "2s", "--metrics-addr", &format!("127.0.0.1:{port}")]).args(&common);
+        work
+    })
+    .await;
     scheduler.printed("leading").await;
+    let (api, grpc) = (address(&scheduler, "http.address").await, address(&scheduler, "grpc.address").await);
 
-    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{grpc}")).expect("an address");
+    let endpoint = Endpoint::from_shared(format!("http://{grpc}")).expect("an address");
     let channel = endpoint.connect().await.expect("gRPC is served");
     OjsServiceClient::new(channel).manifest(ManifestRequest {}).await.expect("the scheduler answers");
-    let (http, base) = (reqwest::Client::new(), format!("http://127.0.0.1:{api}/ojs/v1"));
+    let (http, base) = (reqwest::Client::new(), format!("http://{api}/ojs/v1"));
     let post = async |path: &str, body: Value| {
         let answer = http.post(format!("{base}{path}")).json(&body).send().await.expect("the scheduler answers");
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
@@ -99,16 +102,14 @@ async fn every_metric_is_emitted() {
     worker.thaw();
 
     let missing = async || {
-        let texts = [
-            scrape(&format!("http://127.0.0.1:{api}/metrics")).await,
-            scrape(&format!("http://127.0.0.1:{prometheus}/")).await,
-        ];
+        let texts =
+            [scrape(&format!("http://{api}/metrics")).await, scrape(&format!("http://127.0.0.1:{prometheus}/")).await];
         let absent = |name: &str| !texts.iter().any(|text| has_sample(text, name));
         METRICS.iter().map(|metric| metric.name).filter(|name| absent(name)).collect::<Vec<_>>()
     };
     // A freeze may count as a failure already.
     let all_but = |those: Vec<&str>| those.iter().all(|name| *name == "carillon_redis_errors_total");
-    if within(Duration::from_secs(30), async || all_but(missing().await).then_some(())).await.is_none() {
+    if within(Duration::from_secs(120), async || all_but(missing().await).then_some(())).await.is_none() {
         panic!("never emitted: {:?}", missing().await);
     }
     redis.kill();
