@@ -1,9 +1,15 @@
 //! The calendar, case by case.
 
-use std::time::{Duration, Instant};
+mod computing;
+
+use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{Dialect, DstFold, FieldCount, Occurrence, Schedule, ScheduleOptions};
+use computing::timed;
+
+/// What does not go through all the years that it is asked about computes less, also in a debug build on a slow machine.
+const BOUNDED: Duration = Duration::from_secs(3);
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
@@ -114,15 +120,16 @@ fn half_an_hour_and_two_hours_of_summer_time_are_like_one() {
 #[test]
 fn a_date_that_never_comes_is_known_at_once() {
     let never = [ojs("0 0 30 2 *", "Europe/Berlin"), ojs("0 0 31W 4 *", "UTC"), quartz("0 0 0 29 2 ? 2025", "UTC")];
-    let start = Instant::now();
-    for schedule in never {
-        assert!(schedule.never_fires());
-        assert_eq!(schedule.next_after(at("2026-01-01T00:00:00Z")), None);
-        assert_eq!(schedule.previous_before(at("2026-01-01T00:00:00Z")), None);
-        assert_eq!(schedule.count_between(at("1970-01-01T00:00:00Z"), Timestamp::MAX), 0);
-        assert_eq!(schedule.warnings(at("2026-01-01T00:00:00Z"))[0].code, "never_fires");
-    }
-    assert!(start.elapsed() < Duration::from_secs(1));
+    let ((), took) = timed(|| {
+        for schedule in never {
+            assert!(schedule.never_fires());
+            assert_eq!(schedule.next_after(at("2026-01-01T00:00:00Z")), None);
+            assert_eq!(schedule.previous_before(at("2026-01-01T00:00:00Z")), None);
+            assert_eq!(schedule.count_between(at("1970-01-01T00:00:00Z"), Timestamp::MAX), 0);
+            assert_eq!(schedule.warnings(at("2026-01-01T00:00:00Z"))[0].code, "never_fires");
+        }
+    });
+    assert!(took < BOUNDED, "{took:?}");
     assert!(!ojs("30 2 29 2 *", "UTC").never_fires());
 }
 
@@ -130,21 +137,23 @@ fn a_date_that_never_comes_is_known_at_once() {
 fn a_time_that_only_ever_falls_into_gaps_ends_in_bounded_time() {
     // The second Sunday of March is, from 2007 on, the day on which New York has no 02:30.
     let schedule = quartz("0 30 2 ? 3 1#2", "America/New_York");
-    let start = Instant::now();
-    assert_eq!(schedule.next_fire_after(at("2007-01-01T00:00:00Z")), None);
-    assert!(matches!(schedule.next_after(at("2026-01-01T00:00:00Z")), Some(Occurrence::DstSkip { .. })));
-    assert!(!schedule.never_fires(), "it fired in 2006");
-    assert_eq!(schedule.warnings(at("2026-01-01T00:00:00Z"))[0].code, "no_more_fires");
-    assert!(start.elapsed() < Duration::from_secs(1));
+    let ((), took) = timed(|| {
+        assert_eq!(schedule.next_fire_after(at("2007-01-01T00:00:00Z")), None);
+        assert!(matches!(schedule.next_after(at("2026-01-01T00:00:00Z")), Some(Occurrence::DstSkip { .. })));
+        assert!(!schedule.never_fires(), "it fired in 2006");
+        assert_eq!(schedule.warnings(at("2026-01-01T00:00:00Z"))[0].code, "no_more_fires");
+    });
+    assert!(took < BOUNDED, "{took:?}");
 }
 
 #[test]
 fn years_of_every_second_are_counted_without_going_through_them() {
     let schedule = ojs("* * * * * *", "America/New_York");
-    let start = Instant::now();
-    assert_eq!(schedule.count_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z")), 31_536_000);
-    assert_eq!(schedule.count_between(at("1970-01-01T00:00:00Z"), at("9999-01-01T00:00:00Z")), 253_370_764_800);
-    assert!(start.elapsed() < Duration::from_secs(1));
+    let ((), took) = timed(|| {
+        assert_eq!(schedule.count_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z")), 31_536_000);
+        assert_eq!(schedule.count_between(at("1970-01-01T00:00:00Z"), at("9999-01-01T00:00:00Z")), 253_370_764_800);
+    });
+    assert!(took < BOUNDED, "{took:?}");
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! The calendar against instants and refusals from independent oracles.
 
-use std::time::{Duration, Instant};
+mod computing;
+
+use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{PreviewAnswer, PreviewRequest};
+use computing::timed;
 use serde_json::Value;
 
 const SAMPLE: &str = include_str!("data/calendar-sample.jsonl");
 const INVALID: &str = include_str!("data/calendar-invalid-sample.jsonl");
 
-/// Every verdict must come within this; a debug build is some twenty times slower than what users run.
+/// Every verdict must be computed within this; a debug build is some twenty times slower than what users run.
 const VERDICT_TIME_MAX: Duration = Duration::from_millis(100);
 
 fn rows(text: &str) -> impl Iterator<Item = Value> + '_ {
@@ -62,9 +65,7 @@ fn every_refusal_of_the_sample_is_refused_at_once() {
             }
             None => text(&row, "expr").to_owned(),
         };
-        let start = Instant::now();
-        let answer = next(&expr, &row, after);
-        let took = start.elapsed();
+        let (answer, took) = timed(|| next(&expr, &row, after));
         let refused = matches!(answer, PreviewAnswer::Refused { .. });
         let right = match (text(&row, "verdict"), row["means"].as_str()) {
             ("reject", _) => refused,

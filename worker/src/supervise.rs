@@ -216,10 +216,13 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_handler_that_blocks_its_thread_is_abandoned() {
         let (release, wait) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
         let task = started(async move {
+            begun.send(()).expect("the test waits");
             let _released = wait.recv();
             Ok(json!(null))
         });
+        has_begun.await.expect("it begins");
         let stop = Stop::default();
         stop.tell(StopReason::Cancelled);
         let (outcome, straggler) = supervise(task, &stop, None, MOMENT, &CancellationToken::new()).await;

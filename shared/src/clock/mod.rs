@@ -116,9 +116,10 @@ mod tests {
     #[test]
     fn the_clock_follows_what_redis_said() {
         let clock = Clock::default();
-        clock.observe(Timestamp::from_secs(1_000_000), BootInstant::now());
-        let drift = clock.now().as_ms() - 1_000_000_000;
-        assert!((0..1000).contains(&drift), "{drift}");
+        let sent = BootInstant::now();
+        clock.observe(Timestamp::from_secs(1_000_000), sent);
+        let drift = clock.now().since(Timestamp::from_secs(1_000_000));
+        assert!(drift <= sent.elapsed(), "{drift:?}");
         assert_eq!(clock.until(Timestamp::from_secs(1)), Duration::ZERO);
     }
 }
