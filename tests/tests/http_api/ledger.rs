@@ -100,7 +100,9 @@ async fn skipped_instants_are_in_the_ledger_with_their_reason() {
     assert_eq!((&skipped["reason"], &skipped["job_id"]), (&json!("overlap_skip"), &Value::Null));
     assert!(skipped["active_job_id"].is_string());
     let fired = api.get("/ojs/v1/cron/n/ledger?decision=fired").await.json();
-    assert_eq!((&fired["count"], &fired["rows"][0]["kind"]), (&json!(1), &json!("scheduled")));
+    // More instants than one may have come by then.
+    let kind = if fired["rows"][0]["instants"] == 1 { "scheduled" } else { "catch_up" };
+    assert_eq!((&fired["count"], &fired["rows"][0]["kind"]), (&json!(1), &json!(kind)));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use carillon_shared::store::{QueueChange, WorkerInfo};
 use carillon_tests::store::claim;
-use carillon_tests::wait::until_some;
+use carillon_tests::wait::{until, until_some};
 use serde_json::{Value, json};
 
 use crate::client::Api;
@@ -105,6 +105,7 @@ async fn limits_of_the_queue_hold_runs_up() {
 async fn asked_for_no_time_it_says_why_the_schedule_does_nothing_although_manual_runs_work() {
     let api = Api::start().await;
     register(&api, "0 0 1 1 *").await;
+    until("a leader", async || api.get("/ojs/v1/health").await.json()["leader"].is_string()).await;
     assert_eq!(api.poke("/ojs/v1/cron/n/trigger").await.status, 202);
     let body = json!({"enabled": false});
     assert_eq!(api.patch("/ojs/v1/cron/n", &body).await.status, 200);
