@@ -10,8 +10,8 @@ use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::process::{Process, scheduler};
 use carillon_tests::redis::{namespace, shared};
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim_one, enqueue, store};
-use carillon_tests::wait::{until, until_some};
+use carillon_tests::store::{a_millisecond, claim_one, enqueue, store};
+use carillon_tests::wait::until_some;
 use serde_json::json;
 
 const P0: Partition = Partition(0);
@@ -48,12 +48,6 @@ async fn is_kept(store: &Store, kind: Ended, id: JobId) -> bool {
         Ended::Workflow => store.flow(id).await.expect("Redis is there").is_some(),
         _ => store.job(id).await.expect("Redis is there").is_some(),
     }
-}
-
-/// Waits until Redis' clock has moved on: what ends in one millisecond has no order.
-async fn a_millisecond(store: &Store) {
-    let now = store.now().await.expect("Redis is there");
-    until("a millisecond", async || store.now().await.expect("Redis is there") > now).await;
 }
 
 #[tokio::test]

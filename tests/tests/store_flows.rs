@@ -1,7 +1,5 @@
 //! Workflows against a real Redis: advanced by the script that ends a step.
 
-use std::time::Duration;
-
 use carillon_shared::client::Client;
 use carillon_shared::id::Partition;
 use carillon_shared::job::{Failure, Verdict};
@@ -9,7 +7,7 @@ use carillon_shared::store::{AttemptEnd, Claimed, EndReply, Ending, EventCursor,
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::{Server, shared};
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim, options, store};
+use carillon_tests::store::{LEASE, claim, options, store};
 use carillon_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -18,7 +16,7 @@ async fn begin(store: &Store, request: Value) -> Flow {
 }
 
 async fn fetch(store: &Store) -> Vec<Claimed> {
-    store.claim(&claim(10, Duration::from_secs(30))).await.expect("Redis is there")
+    store.claim(&claim(10, LEASE)).await.expect("Redis is there")
 }
 
 async fn end(store: &Store, claimed: &Claimed, ending: Ending) {

@@ -15,12 +15,11 @@ use carillon_shared::store::{
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim, claim_one, enqueue, envelope, store};
+use carillon_tests::store::{LEASE, claim, claim_one, enqueue, envelope, store, watched};
 use carillon_tests::wait::until_some;
 use serde_json::json;
 
 const P0: Partition = Partition(0);
-const LEASE: Duration = Duration::from_secs(30);
 
 /// What the namespace holds; the tick of the reaper moves by itself.
 async fn look(store: &Store) -> Snapshot {
@@ -141,7 +140,7 @@ async fn a_lease_that_has_not_ended_is_not_reclaimed() {
     let store = store().await;
     let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
     let claimed = claim_one(&store).await;
-    store.overdue(P0).await.expect("Redis is there");
+    watched(&store).await;
     let reclaim = || Reclaim {
         id,
         lease: claimed.held.lease.clone(),
@@ -159,11 +158,13 @@ async fn a_lease_that_has_ended_is_reclaimed_once_and_its_late_end_is_refused() 
     let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
     let claimed = store.claim(&claim(1, Duration::from_millis(50))).await.expect("Redis is there").remove(0);
     let overdue = until_some("the lease to end", async || {
+        watched(&store).await;
         let overdue = store.overdue(P0).await.expect("Redis is there");
         (!overdue.jobs.is_empty()).then_some(overdue)
     })
     .await;
     assert!(!overdue.held_off);
+    watched(&store).await;
     let (job, lease) = &overdue.jobs[0];
     let reclaim = || Reclaim {
         id: job.record.id,

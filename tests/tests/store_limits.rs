@@ -11,7 +11,7 @@ use carillon_shared::store::{
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim, claim_one, enqueue, envelope, store};
+use carillon_tests::store::{LEASE, claim, claim_one, enqueue, envelope, store};
 use carillon_tests::wait::{until, until_some};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ async fn holds(store: &Store) {
 }
 
 async fn fetch(store: &Store, count: usize) -> usize {
-    store.claim(&claim(count, Duration::from_secs(30))).await.expect("Redis is there").len()
+    store.claim(&claim(count, LEASE)).await.expect("Redis is there").len()
 }
 
 async fn try_enqueue(store: &Store, unique: Value) -> EnqueueReply {
@@ -106,9 +106,11 @@ async fn a_paused_queue_takes_jobs_in_and_hands_none_out() {
 async fn no_more_start_within_a_window_than_the_rate_allows() {
     let store = store().await;
     for n in 0..6 {
-        enqueue(&store, &json!({"type": "echo", "args": [n], "rate_limit": {"rate": 2, "period": "PT0.3S"}})).await;
+        enqueue(&store, &json!({"type": "echo", "args": [n], "rate_limit": {"rate": 2, "period": "PT1H"}})).await;
     }
     assert_eq!((fetch(&store, 10).await, fetch(&store, 10).await), (2, 0));
+    let brief = RateLimit { starts: 2, window: Duration::from_millis(300) };
+    store.change_queue(&QueueName::default(), &QueueChange::Rate(Some(brief))).await.expect("Redis is there");
     let started = std::cell::Cell::new(2);
     until("all to have started", async || {
         let some = fetch(&store, 10).await;
@@ -129,7 +131,7 @@ async fn no_more_run_at_once_than_the_queue_allows() {
     for n in 0..4 {
         enqueue(&store, &json!({"type": "echo", "args": [n]})).await;
     }
-    let claimed = store.claim(&claim(10, Duration::from_secs(30))).await.expect("Redis is there");
+    let claimed = store.claim(&claim(10, LEASE)).await.expect("Redis is there");
     assert_eq!((claimed.len(), fetch(&store, 10).await), (2, 0));
     let end = AttemptEnd { held: claimed[0].held.clone(), ending: Ending::Completed { result: None } };
     store.end(&[end]).await.expect("Redis is there");
@@ -215,7 +217,7 @@ async fn a_pending_job_waits_to_be_activated() {
 
 /// The types of the jobs that are handed out to one who asks for ten.
 async fn handed_out(store: &Store) -> Vec<String> {
-    let claimed = store.claim(&claim(10, Duration::from_secs(30))).await.expect("Redis is there");
+    let claimed = store.claim(&claim(10, LEASE)).await.expect("Redis is there");
     holds(store).await;
     claimed.into_iter().map(|one| one.job.record.job_type.to_string()).collect()
 }
@@ -284,7 +286,7 @@ async fn the_last_hour_of_a_queue_is_counted_by_the_script_that_ends_an_attempt(
     for _ in 0..3 {
         enqueue(&store, &json!({"type": "echo", "args": []})).await;
     }
-    let claimed = store.claim(&claim(3, Duration::from_secs(30))).await.expect("Redis is there");
+    let claimed = store.claim(&claim(3, LEASE)).await.expect("Redis is there");
     let waited_ms = |one: &carillon_shared::store::Claimed| {
         let record = &one.job.record;
         record.started_at.expect("it runs").as_ms() - record.enqueued_at.as_ms()

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::case::{Call, Case, call, case};
 use crate::jobs::{P0, active, failed, nobody, plain};
 
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(600);
 
 fn claiming(store: &Store) -> Call {
     let request = claim(2, LEASE);

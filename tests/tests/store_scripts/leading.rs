@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::case::{Call, Case, call, case};
 use crate::jobs::P0;
 
-const TTL: Duration = Duration::from_secs(30);
+const TTL: Duration = Duration::from_secs(600);
 
 /// Leads from now on, whoever did before.
 pub(crate) async fn lead(store: &Store) -> LeaderToken {
