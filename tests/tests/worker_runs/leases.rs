@@ -1,7 +1,7 @@
 //! What is held stays held, and what is lost is let go.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use carillon_shared::job::JobState;
@@ -10,23 +10,33 @@ use carillon_tests::redis::shared;
 use carillon_tests::wait::until;
 use carillon_worker::{Context, HandlerError, StopReason};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::stage::{Stage, start};
 
-const LEASE: Duration = Duration::from_secs(1);
+/// So long that a worker that stands still for a moment keeps it, and so short that its heartbeats come soon.
+const LEASE: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_blocks_its_thread_does_not_silence_the_heartbeats() {
     let stage = Stage::new().await;
-    let _reclaimer = stage.reclaimer();
-    let block = |_: Context, (): ()| async {
-        // What must not be done, for three leases.
-        std::thread::sleep(LEASE * 3);
-        Ok::<_, HandlerError>(())
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let (begun, mut has_begun) = mpsc::unbounded_channel();
+    let block = move |_: Context, (): ()| {
+        let (wait, begun) = (wait.clone(), begun.clone());
+        async move {
+            begun.send(()).expect("the test listens");
+            // What must not be done.
+            let _released = wait.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            Ok::<_, HandlerError>(())
+        }
     };
     let _worker = start(stage.worker().handler("block", block).lease(LEASE));
     let id = stage.enqueue(&json!({"type": "block", "args": []})).await;
+    has_begun.recv().await.expect("it blocks its thread");
+    stage.extended(id, 2).await;
+    drop(release);
     let job = stage.job_in(id, JobState::Completed).await;
     assert_eq!((job.record.attempt, job.record.crashes), (1, 0));
 }
@@ -34,10 +44,25 @@ async fn a_handler_that_blocks_its_thread_does_not_silence_the_heartbeats() {
 #[tokio::test]
 async fn a_long_job_keeps_its_lease_through_heartbeats() {
     let stage = Stage::new().await;
-    let _reclaimer = stage.reclaimer();
-    let _worker = start(stage.worker().lease(LEASE));
-    let id = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 2.5}]})).await;
-    let own = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 1.5}], "visibility_timeout_ms": 600})).await;
+    let release = Arc::new(Semaphore::new(0));
+    let released = release.clone();
+    let wait = move |_: Context, (): ()| {
+        let released = released.clone();
+        async move {
+            released.acquire().await.expect("it is never closed").forget();
+            Ok::<_, HandlerError>(())
+        }
+    };
+    let _worker = start(stage.worker().handler("wait", wait).lease(LEASE * 100));
+    // Its own wish is so much shorter that heartbeats come for it in time only if they follow it.
+    let own_ms = u64::try_from(LEASE.as_millis()).expect("seconds");
+    let own = stage.enqueue(&json!({"type": "wait", "args": [], "visibility_timeout_ms": own_ms})).await;
+    let id = stage.enqueue(&json!({"type": "wait", "args": []})).await;
+    for id in [own, id] {
+        stage.job_in(id, JobState::Active).await;
+        stage.extended(id, 2).await;
+    }
+    release.add_permits(2);
     for id in [id, own] {
         let job = stage.job_in(id, JobState::Completed).await;
         assert_eq!((job.record.attempt, job.record.crashes), (1, 0));

@@ -1,10 +1,10 @@
 //! The program `carillon-worker`: killed, frozen, stopped, and running commands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use carillon_shared::job::JobState;
-use carillon_tests::process::{Process, worker};
+use carillon_tests::process::{Process, on_a_free_port, worker};
 use carillon_tests::redis::shared;
 use carillon_tests::wait::{until, until_some};
 use serde_json::json;
@@ -13,35 +13,62 @@ use crate::stage::Stage;
 
 /// The program on this stage, ready for more flags.
 pub(crate) fn program(stage: &Stage, id: &str) -> Command {
+    leasing(stage, id, "60s")
+}
+
+/// The same, with a lease so short that a test waits for its end.
+fn doomed(stage: &Stage, id: &str) -> Command {
+    leasing(stage, id, "2s")
+}
+
+fn leasing(stage: &Stage, id: &str, lease: &str) -> Command {
     let mut command = worker();
     command.args(["--redis-url", &shared().url(), "--namespace", stage.options.namespace.as_str()]);
-    command.args(["--worker-id", id, "--metrics-addr", "off", "--poll-interval", "50ms", "--lease", "2s"]);
+    command.args(["--worker-id", id, "--metrics-addr", "off", "--poll-interval", "50ms", "--lease", lease]);
     command
+}
+
+/// A worker that ends every job of the type `wait` at once.
+fn heir(stage: &Stage, directory: &Path) -> Process {
+    let file = handlers(directory, "heir", "[handlers.wait]\nbuiltin = 'echo'\n");
+    Process::start(program(stage, "heir").args(["--handlers", &file.to_string_lossy()]))
+}
+
+/// Handlers by which a job of the type `wait` runs until the file `go` is there; `go.begun` says that it runs.
+fn waiting(directory: &Path, go: &Path) -> PathBuf {
+    let script = r#": > "$GO.begun"; while [ ! -e "$GO" ]; do sleep 0.05; done"#;
+    let text =
+        format!("[handlers.wait]\ncommand = ['sh', '-c', '''{script}''']\nenv = {{ GO = '{}' }}\n", go.display());
+    handlers(directory, "waiting", &text)
 }
 
 #[tokio::test]
 async fn the_job_of_a_killed_worker_is_finished_by_another() {
-    let stage = Stage::new().await;
-    let mut doomed = Process::start(&program(&stage, "doomed"));
-    let id = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 1}]})).await;
+    let (stage, directory) = (Stage::new().await, tempfile::tempdir().expect("a directory"));
+    let file = handlers(directory.path(), "doomed", "[handlers.wait]\nbuiltin = 'sleep'\n");
+    let mut doomed = Process::start(doomed(&stage, "doomed").args(["--handlers", &file.to_string_lossy()]));
+    let id = stage.enqueue(&json!({"type": "wait", "args": [{"seconds": 3600}]})).await;
     stage.job_in(id, JobState::Active).await;
     doomed.kill();
     let _reclaimer = stage.reclaimer();
-    let _heir = Process::start(&program(&stage, "heir"));
+    let _heir = heir(&stage, directory.path());
     let job = stage.job_in(id, JobState::Completed).await;
     assert_eq!((job.record.worker.as_deref(), job.record.attempt, job.record.crashes), (Some("heir"), 2, 1));
 }
 
 #[tokio::test]
 async fn a_frozen_worker_that_comes_back_late_ends_nothing() {
-    let stage = Stage::new().await;
-    let frozen = Process::start(&program(&stage, "frozen"));
-    let id = stage.enqueue(&json!({"type": "sleep", "args": [{"seconds": 1}]})).await;
+    let (stage, directory) = (Stage::new().await, tempfile::tempdir().expect("a directory"));
+    let go = directory.path().join("go");
+    let file = waiting(directory.path(), &go);
+    let frozen = Process::start(doomed(&stage, "frozen").args(["--handlers", &file.to_string_lossy()]));
+    let id = stage.enqueue(&json!({"type": "wait", "args": []})).await;
     stage.job_in(id, JobState::Active).await;
     frozen.freeze();
     let _reclaimer = stage.reclaimer();
-    let _heir = Process::start(&program(&stage, "heir"));
+    let _heir = heir(&stage, directory.path());
     let job = stage.job_in(id, JobState::Completed).await;
+    std::fs::write(&go, "").expect("a temporary directory takes a file");
     frozen.thaw();
     // Its handler ends as it thaws. Either it notices first that the lease is over, or it reports an end that is refused.
     until("the frozen worker to notice", async || {
@@ -55,11 +82,16 @@ async fn a_frozen_worker_that_comes_back_late_ends_nothing() {
 
 #[tokio::test]
 async fn sigterm_lets_running_jobs_end_and_the_program_ends_well() {
-    let stage = Stage::new().await;
-    let mut process = Process::start(&program(&stage, "draining"));
-    let id = stage.enqueue(&json!({"type": "sleep", "args": [{"ms": 700}]})).await;
-    stage.job_in(id, JobState::Active).await;
+    let (stage, directory) = (Stage::new().await, tempfile::tempdir().expect("a directory"));
+    let go = directory.path().join("go");
+    let file = waiting(directory.path(), &go);
+    let mut process = Process::start(program(&stage, "draining").args(["--handlers", &file.to_string_lossy()]));
+    let id = stage.enqueue(&json!({"type": "wait", "args": []})).await;
+    // A job that is claimed and has not begun is given back.
+    until("the command to run", async || directory.path().join("go.begun").exists()).await;
     process.terminate();
+    process.printed("no more jobs are claimed").await;
+    std::fs::write(&go, "").expect("a temporary directory takes a file");
     assert_eq!(process.ended().await.code(), Some(0));
     assert_eq!(stage.job(id).await.record.state, JobState::Completed);
     for phase in ["the worker is ready", "received SIGTERM", "no more jobs are claimed", "stopped"] {
@@ -84,8 +116,8 @@ async fn a_second_signal_gives_running_jobs_back_at_once() {
 /// A command that notes its own number and that of a child, then waits.
 const FAMILY: &str = r#"sleep 600 & echo $$ $! > "$NOTES.new" && mv "$NOTES.new" "$NOTES"; wait"#;
 
-fn handlers(directory: &Path, text: &str) -> std::path::PathBuf {
-    let path = directory.join("handlers.toml");
+fn handlers(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let path = directory.join(format!("{name}.toml"));
     std::fs::write(&path, text).expect("a temporary directory takes a file");
     path
 }
@@ -97,7 +129,7 @@ async fn family(stage: &Stage, directory: &Path) -> (Process, carillon_shared::i
         "[handlers.family]\ncommand = ['sh', '-c', '''{FAMILY}''']\nenv = {{ NOTES = '{}' }}\n",
         notes.display()
     );
-    let file = handlers(directory, &text);
+    let file = handlers(directory, "family", &text);
     let process =
         Process::start(program(stage, "parent").args(["--handlers", &file.to_string_lossy(), "--grace", "1s"]));
     let id = stage.enqueue(&json!({"type": "family", "args": []})).await;
@@ -149,6 +181,7 @@ async fn commands_run_jobs_from_end_to_end() {
     let (stage, directory) = (Stage::new().await, tempfile::tempdir().expect("a directory"));
     let file = handlers(
         directory.path(),
+        "commander",
         r#"
         [handlers."mirror"]
         command = ["cat"]
@@ -175,11 +208,13 @@ async fn commands_run_jobs_from_end_to_end() {
 #[tokio::test]
 async fn each_metric_of_a_worker_is_served() {
     let stage = Stage::new().await;
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-    let mut command = worker();
-    command.args(["--redis-url", &shared().url(), "--namespace", stage.options.namespace.as_str(), "--lease", "2s"]);
-    let _process = Process::start(command.args(["--metrics-addr", &format!("127.0.0.1:{port}")]));
+    let (_process, port) = on_a_free_port("the worker is ready", |port| {
+        let mut command = worker();
+        command.args(["--redis-url", &shared().url(), "--namespace", stage.options.namespace.as_str()]);
+        command.args(["--lease", "2s", "--metrics-addr", &format!("127.0.0.1:{port}")]);
+        command
+    })
+    .await;
     for job in [json!({"type": "echo", "args": []}), json!({"type": "nobody.knows", "args": []})] {
         stage.enqueue(&job).await;
     }

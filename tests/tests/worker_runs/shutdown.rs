@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use carillon_shared::job::JobState;
-use carillon_tests::wait::until_some;
+use carillon_tests::wait::{until, until_some};
 use carillon_worker::{Context, HandlerError, StopReason};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -16,13 +16,16 @@ async fn a_drain_lets_running_jobs_end_and_claims_no_more() {
     let stage = Stage::new().await;
     let (release, released) = oneshot::channel::<()>();
     let released = std::sync::Mutex::new(Some(released));
+    let (begun, mut has_begun) = mpsc::unbounded_channel();
     let wait = move |_: Context, (): ()| {
         let released = released.lock().expect("no panic").take().expect("one job");
+        begun.send(()).expect("the test listens");
         async move { released.await.map_err(HandlerError::from) }
     };
     let worker = start(stage.worker().handler("wait", wait));
     let running = stage.enqueue(&json!({"type": "wait", "args": []})).await;
-    stage.job_in(running, JobState::Active).await;
+    // A job that is claimed and has not begun is given back.
+    has_begun.recv().await.expect("it begins");
     worker.shutdown.drain();
     until_some("the worker to be quiet", async || {
         let workers = stage.store.workers().await.expect("Redis is there");
@@ -44,7 +47,8 @@ async fn what_does_not_end_within_the_grace_is_told_then_given_back() {
     let deaf = move |context: Context, (): ()| {
         let told = told.clone();
         async move {
-            told.send(context.cancelled().await).expect("the test listens");
+            told.send(None).expect("the test listens");
+            told.send(Some(context.cancelled().await)).expect("the test listens");
             std::future::pending::<()>().await;
             Ok::<_, HandlerError>(())
         }
@@ -55,8 +59,9 @@ async fn what_does_not_end_within_the_grace_is_told_then_given_back() {
     for id in [deaf, polite] {
         stage.job_in(id, JobState::Active).await;
     }
+    assert_eq!(reasons.recv().await, Some(None), "it runs");
     assert_eq!(worker.end().await.returned, 2);
-    assert_eq!(reasons.recv().await, Some(StopReason::Shutdown));
+    assert_eq!(reasons.recv().await, Some(Some(StopReason::Shutdown)));
     for id in [deaf, polite] {
         let record = stage.job(id).await.record;
         assert_eq!((record.state, record.attempt, record.returns), (JobState::Available, 0, 1));
@@ -109,9 +114,11 @@ fn handlers_that_block_all_threads_hold_up_neither_time_limits_nor_a_drain() {
     let onlooker = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a thread");
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let (begun, mut has_begun) = mpsc::unbounded_channel();
     let block = move |_: Context, (): ()| {
-        let wait = wait.clone();
+        let (wait, begun) = (wait.clone(), begun.clone());
         async move {
+            begun.send(()).expect("the test listens");
             let _released = wait.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
             Ok::<_, HandlerError>(())
         }
@@ -121,19 +128,20 @@ fn handlers_that_block_all_threads_hold_up_neither_time_limits_nor_a_drain() {
         let builder = stage.worker().handler("block", block).grace(Duration::ZERO).stop_grace(Duration::ZERO);
         let patient = stage
             .enqueue(
-                &json!({"type": "sleep", "args": [{"seconds": 600}], "timeout_ms": 1500, "retry": {"max_attempts": 1}}),
+                &json!({"type": "sleep", "args": [{"seconds": 600}], "timeout_ms": 4000, "retry": {"max_attempts": 1}}),
             )
             .await;
         let (worker, shutdown) = (builder.build().expect("a worker"), carillon_worker::Shutdown::new());
         let told = shutdown.clone();
         let running = handlers.spawn(async move { worker.run(told).await });
-        stage.job_in(patient, JobState::Active).await;
+        let state = async || stage.job(patient).await.record.state;
+        until("the patient job to be claimed", async || state().await != JobState::Available).await;
         let mut blockers = Vec::new();
         for _ in 0..2 {
             blockers.push(stage.enqueue(&json!({"type": "block", "args": []})).await);
         }
-        for id in &blockers {
-            stage.job_in(*id, JobState::Active).await;
+        for _ in &blockers {
+            has_begun.recv().await.expect("each blocks its thread");
         }
         let ended = stage.job_in(patient, JobState::Discarded).await;
         assert_eq!(crate::stage::last_code(&ended), "timeout");
@@ -152,16 +160,18 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_end() {
     let stage = Stage::new().await;
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let (begun, mut has_begun) = mpsc::unbounded_channel();
     let block = move |_: Context, (): ()| {
-        let wait = wait.clone();
+        let (wait, begun) = (wait.clone(), begun.clone());
         async move {
+            begun.send(()).expect("the test listens");
             let _released = wait.lock().expect("no panic").recv();
             Ok::<_, HandlerError>(())
         }
     };
     let worker = start(stage.worker().handler("block", block).grace(Duration::ZERO));
     let id = stage.enqueue(&json!({"type": "block", "args": []})).await;
-    stage.job_in(id, JobState::Active).await;
+    has_begun.recv().await.expect("it blocks its thread");
     let summary = worker.end().await;
     assert_eq!((summary.returned, summary.abandoned), (1, 1));
     assert_eq!(stage.job(id).await.record.state, JobState::Available);

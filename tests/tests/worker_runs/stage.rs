@@ -58,6 +58,24 @@ impl Stage {
         .await
     }
 
+    /// When the lease of a job ends, in milliseconds by Redis's clock.
+    pub(crate) async fn deadline(&self, id: JobId) -> f64 {
+        let leases = self.store.keys().partition(P0).leases();
+        let score = redis::cmd("ZSCORE").arg(leases).arg(id.to_string()).to_owned();
+        score.query_async(&mut shared().connection().await).await.expect("it is held")
+    }
+
+    /// Waits until heartbeats have extended the lease of a job so often.
+    pub(crate) async fn extended(&self, id: JobId, times: usize) {
+        let mut deadline = self.deadline(id).await;
+        for _ in 0..times {
+            deadline = until_some("the lease to be extended", async || {
+                Some(self.deadline(id).await).filter(|extended| *extended > deadline)
+            })
+            .await;
+        }
+    }
+
     pub(crate) fn reclaimer(&self) -> Reclaimer {
         let store = self.store.clone();
         Reclaimer(tokio::spawn(async move {
