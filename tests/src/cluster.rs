@@ -11,7 +11,7 @@ const MASTERS: u16 = 3;
 /// How long the nodes wait before they think that one is dead. A machine under load must not seem dead to them where no
 /// failover is wanted, and where one is, nobody wants to wait.
 const TIMEOUT_LONG: Duration = Duration::from_secs(30);
-const TIMEOUT_SHORT: Duration = Duration::from_secs(2);
+const TIMEOUT_SHORT: Duration = Duration::from_secs(5);
 
 /// A cluster; it goes when this is dropped.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ async fn migrate(source: &Server, target: &Server, slot: &str, most: usize) {
         let keys: Vec<String> = next.query_async(&mut connection).await.expect("the slot is here");
         let Some(key) = keys.first() else { return };
         let mut migrate = redis::cmd("MIGRATE");
-        migrate.arg("127.0.0.1").arg(port).arg(key).arg(0).arg(5000);
+        migrate.arg("127.0.0.1").arg(port).arg(key).arg(0).arg(60_000);
         // A key that expired meanwhile is answered for too.
         migrate.exec_async(&mut connection).await.expect("the other master takes the key");
     }

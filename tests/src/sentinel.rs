@@ -1,12 +1,17 @@
 //! A master, its replica, and three sentinels that watch them, on loopback.
 
+use std::time::Duration;
+
 use crate::redis::Server;
 use crate::wait::until;
 
 /// By this name the sentinels know the master.
 pub const MASTER: &str = "mymaster";
-/// How long a master is silent before it is replaced.
-const DOWN_AFTER_MS: u32 = 1500;
+/// How long a master is silent before it is replaced, where a test wants that; and where a machine under load must not seem
+/// dead.
+pub const SILENT_SHORT: Duration = Duration::from_secs(5);
+/// See [`SILENT_SHORT`].
+pub const SILENT_LONG: Duration = Duration::from_secs(120);
 
 /// Two servers of data under three sentinels; all go when this is dropped.
 #[derive(Debug)]
@@ -18,13 +23,13 @@ pub struct Trio {
 }
 
 impl Trio {
-    /// Starts all, and waits until the sentinels know of each other and of the replica. `password` is that of the data, if
-    /// it has one.
+    /// Starts all, and waits until the sentinels know of each other and of the replica. They replace a master that has been
+    /// silent for so long.
     ///
     /// # Panics
     ///
     /// When they do not come up.
-    pub async fn start() -> Self {
+    pub async fn start(silent: Duration) -> Self {
         let options = ["--appendonly", "yes", "--repl-diskless-sync-delay", "0"];
         let master = Server::start(&options);
         let port = master.port().to_string();
@@ -35,8 +40,9 @@ impl Trio {
         .await;
         let config = format!(
             "sentinel monitor {MASTER} 127.0.0.1 {port} 2\n\
-             sentinel down-after-milliseconds {MASTER} {DOWN_AFTER_MS}\n\
-             sentinel failover-timeout {MASTER} 6000\n"
+             sentinel down-after-milliseconds {MASTER} {}\n\
+             sentinel failover-timeout {MASTER} 6000\n",
+            silent.as_millis()
         );
         let sentinels: Vec<Server> = (0..3).map(|_| Server::configured(&config, &["--sentinel"])).collect();
         for sentinel in &sentinels {

@@ -1,5 +1,6 @@
 //! `carillon-scheduler dev`: everything in one command, and nothing left of it.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -42,6 +43,11 @@ fn runs(pid: u32) -> bool {
     alive(pid) && !stat.contains(") Z ")
 }
 
+/// Whether somebody has the port of this address.
+fn is_taken(url: &str) -> bool {
+    TcpListener::bind(url.trim_start_matches("redis://")).is_err()
+}
+
 /// The processes beside the scheduler: the worker and Redis.
 fn others(directory: &Path, redis: &str) -> [u32; 2] {
     let data = directory.join(".carillon");
@@ -75,7 +81,7 @@ async fn it_rings_stops_in_order_and_finds_its_data_again() {
 
     let mut second = Process::start(&dev(directory.path(), &[]));
     let (api, again) = (said(&second, "HTTP API").await, said(&second, "Redis").await);
-    assert_eq!(again, redis, "the port is the same while it is free");
+    assert!(again == redis || is_taken(&redis), "the port is the same while it is free: {redis}, then {again}");
     assert_eq!(get(&format!("{api}/ojs/v1/cron/cache-cleanup")).await["paused"], true, "what was paused stays so");
     assert!(get(&format!("{api}/ojs/v1/cron/heartbeat-tick")).await["run_count"].as_u64() >= Some(runs_before));
     second.terminate();

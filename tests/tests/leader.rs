@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carillon_shared::client::Client;
-use carillon_shared::id::JobId;
+use carillon_shared::id::{JobId, Partition};
 use carillon_shared::job::JobState;
 use carillon_shared::store::{LeaseState, Store};
 use carillon_tests::election::{Running, assert_every_second_once};
@@ -16,7 +16,7 @@ use carillon_tests::wait::{until, until_some, within};
 use serde_json::json;
 
 /// Of a lock whose end no test lives to see.
-const LONG_TTL: Duration = Duration::from_secs(60);
+const LONG_TTL: Duration = Duration::from_secs(240);
 const EVERY_SECOND: &str = "* * * * * *";
 
 async fn register(store: &Store) {
@@ -40,7 +40,7 @@ async fn state(store: &Store, id: JobId) -> JobState {
 async fn one_of_two_leads_and_fires_every_second_once() {
     let store = store().await;
     register(&store).await;
-    let (a, b) = (Running::start(&store, "a"), Running::start(&store, "b"));
+    let (a, b) = (Running::start_with(&store, "a", LONG_TTL), Running::start_with(&store, "b", LONG_TTL));
     until_rows(&store, 3).await;
     assert!(a.leads(&store).await != b.leads(&store).await);
     assert_every_second_once(&store, "tick").await;
@@ -91,11 +91,13 @@ async fn a_leader_that_was_cut_off_fires_nothing_when_it_is_back() {
     far_options.connection.patience = Duration::from_millis(300);
     let far = Store::open(far_options).await.expect("the proxy leads to Redis");
     register(&near).await;
-    let a = Running::start(&far, "a");
+    // Long enough that the new leader keeps its lock, and the same for both: they judge each other's beats by their own.
+    let ttl = Duration::from_secs(8);
+    let a = Running::start_with(&far, "a", ttl);
     a.elected(&near).await;
     until_rows(&near, 1).await;
     proxy.blackhole();
-    let b = Running::start(&near, "b");
+    let b = Running::start_with(&near, "b", ttl);
     b.elected(&near).await;
     let before = rows(&near).await;
     proxy.heal().await;
@@ -182,6 +184,9 @@ async fn after_a_freeze_of_redis_no_healthy_worker_is_robbed() {
     let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
     let leader = Running::start(&store, "a");
     leader.elected(&store).await;
+    // Only who looked before knows that Redis was away.
+    let reaper = store.keys().partition(Partition(0)).reaper();
+    until("the leader to look for ended leases", async || server.ask(&["EXISTS", &reaper]).await).await;
     let lease = Duration::from_secs(3);
     let held = store.claim(&claim(1, lease)).await.expect("Redis is there").remove(0).held;
     let beat = async || {

@@ -13,7 +13,7 @@ use carillon_tests::load::{Load, assert_each_completed_once};
 use carillon_tests::process::{Process, scheduler};
 use carillon_tests::redis::Server;
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim_one, enqueue, envelope, options};
+use carillon_tests::store::{LEASE, claim_one, enqueue, envelope, options};
 use carillon_tests::wait::{until, until_some};
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ async fn when_memory_is_full_new_work_is_refused_and_old_work_goes_on() {
     let store = Store::open(options(&server.url())).await.expect("Redis is there");
     let first = enqueue(&store, &json!({"type": "echo", "args": []})).await;
     enqueue(&store, &json!({"type": "echo", "args": []})).await;
-    let ttl = Duration::from_secs(3);
+    let ttl = Duration::from_secs(600);
     let Acquired::Leads(token) = store.acquire_leadership("a", ttl, None).await.expect("Redis is there") else {
         panic!("nobody else is there")
     };
@@ -146,8 +146,7 @@ async fn when_memory_is_full_new_work_is_refused_and_old_work_goes_on() {
     for partition in store.partitions() {
         assert_eq!(store.seal(partition, &token).await.expect("Redis is there"), Sealed::Sealed);
     }
-    let beaten =
-        store.heartbeat(std::slice::from_ref(&held.held), Duration::from_secs(30)).await.expect("Redis is there");
+    let beaten = store.heartbeat(std::slice::from_ref(&held.held), LEASE).await.expect("Redis is there");
     assert_eq!(beaten, [LeaseState::Held]);
     complete(&store, &held).await;
     // What was taken in before is worked off.
@@ -190,8 +189,11 @@ async fn instants_that_came_while_memory_was_full_are_caught_up_with() {
 #[tokio::test]
 async fn the_api_says_that_memory_is_full_and_takes_the_job_when_it_is_not() {
     let server = Server::dedicated();
-    let serve =
-        Process::start(scheduler().args(["serve", "--port", "0", "--grpc-port", "off", "--redis-url", &server.url()]));
+    let serve = Process::start(
+        scheduler()
+            .args(["serve", "--port", "0", "--grpc-port", "off", "--redis-url", &server.url()])
+            .args(["--redis-timeout", "20s"]),
+    );
     let line = serve.printed("http.address").await;
     let address =
         line.split("http.address=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an address");

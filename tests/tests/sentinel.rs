@@ -7,7 +7,7 @@ use carillon_shared::store::{Store, StoreOptions};
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::load::{Load, assert_each_completed_once};
 use carillon_tests::redis::Server;
-use carillon_tests::sentinel::{MASTER, Trio};
+use carillon_tests::sentinel::{MASTER, SILENT_LONG, SILENT_SHORT, Trio};
 use carillon_tests::snapshot::{Held, Snapshot};
 use carillon_tests::store::{enqueue, options};
 use carillon_tests::wait::until;
@@ -29,7 +29,7 @@ async fn replicated(trio: &Trio) {
 
 #[tokio::test]
 async fn jobs_and_entries_go_on_after_the_master_died() {
-    let mut trio = Trio::start().await;
+    let mut trio = Trio::start(SILENT_SHORT).await;
     let load = Load::start(options(&trio.url())).await;
     load.goes_on(50).await;
     load.rings(1).await;
@@ -53,11 +53,14 @@ async fn jobs_and_entries_go_on_after_the_master_died() {
 
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_when_the_master_steps_down_in_order() {
-    let trio = Trio::start().await;
-    let load = Load::start(options(&trio.url())).await;
+    let trio = Trio::start(SILENT_LONG).await;
+    let mut options = options(&trio.url());
+    // Who waits on the master that steps down asks who the new one is after this.
+    options.connection.timeout = Duration::from_secs(2);
+    let load = Load::start(options).await;
     load.goes_on(50).await;
-    // Until the replica has all, the master takes nothing more: then it may step down without loss.
-    let () = trio.data[0].ask(&["CLIENT", "PAUSE", "3000", "WRITE"]).await;
+    // From before the replica has all until it is in office the master takes nothing more: then it steps down without loss.
+    let () = trio.data[0].ask(&["CLIENT", "PAUSE", "600000", "WRITE"]).await;
     replicated(&trio).await;
     let () = trio.sentinels[0].ask(&["SENTINEL", "FAILOVER", MASTER]).await;
     trio.until_replaced().await;

@@ -23,11 +23,13 @@ pub(crate) struct House {
     pub(crate) schedulers: Vec<Process>,
     pub(crate) workers: Vec<Process>,
     pub(crate) random: Rng,
+    lease: &'static str,
     pub(crate) done: BTreeMap<&'static str, u32>,
 }
 
 impl House {
-    pub(crate) async fn build(random: Rng) -> Self {
+    /// Builds one whose workers keep their leases for so long after they fell silent.
+    pub(crate) async fn build(random: Rng, lease: &'static str) -> Self {
         // Written before it is answered, which `everysec` puts off while the disk is busy; a killed process loses no page.
         let server = Server::start(&["--appendonly", "yes", "--appendfsync", "no"]);
         let proxy = Proxy::before(&server).await;
@@ -36,7 +38,7 @@ impl House {
         options.kept = Some(Kept { events: EVENTS_KEPT, ledger_rows: LEDGER_ROWS_KEPT, ..Kept::default() });
         let store = Store::open(options).await.expect("Redis is there");
         let (schedulers, workers, done) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let mut house = Self { server, proxy, store, schedulers, workers, random, done };
+        let mut house = Self { server, proxy, store, schedulers, workers, random, lease, done };
         house.schedulers = (0..SCHEDULERS).map(|n| house.start_scheduler(n)).collect();
         house.workers = (0..WORKERS).map(|n| house.start_worker(n)).collect();
         house
@@ -56,7 +58,7 @@ impl House {
 
     pub(crate) fn start_worker(&self, n: usize) -> Process {
         let mut command = worker();
-        command.args(["--lease", "2s", "--concurrency", "8", "--log", "warn", "--metrics-addr", "off"]);
+        command.args(["--lease", self.lease, "--concurrency", "8", "--log", "warn", "--metrics-addr", "off"]);
         command.args(["--redis-url", &self.url(n)]);
         Process::start(command.args(["--namespace", self.store.keys().namespace().as_str()]))
     }

@@ -27,7 +27,7 @@ fn number(name: &str, default: u64) -> u64 {
 async fn nothing_is_lost_and_nothing_doubled_whatever_is_killed() {
     let seed = number("CHAOS_SEED", fastrand::u64(..1 << 40));
     println!("CHAOS_SEED={seed}");
-    let mut house = House::build(Rng::with_seed(seed)).await;
+    let mut house = House::build(Rng::with_seed(seed), "2s").await;
     let stop = CancellationToken::new();
     let load = Load::new(&house, Rng::with_seed(seed + 1));
     load.register_entries().await;
@@ -43,7 +43,7 @@ async fn nothing_is_lost_and_nothing_doubled_whatever_is_killed() {
 
     let jobs = load.jobs(&rows);
     let store = house.store.clone();
-    let quiet = within(Duration::from_secs(180), async || {
+    let quiet = within(Duration::from_secs(300), async || {
         History::read(&store).await.each_of_these_ended(&jobs).is_empty().then_some(())
     });
     let is_quiet = quiet.await.is_some();
