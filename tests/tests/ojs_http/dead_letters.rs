@@ -1,5 +1,6 @@
 //! Dead letters over HTTP.
 
+use carillon_tests::store::a_millisecond;
 use serde_json::{Value, json};
 
 use crate::client::Api;
@@ -15,6 +16,7 @@ async fn dead_letters_are_listed_newest_first_and_page_by_page() {
     let mut ids = Vec::new();
     for queue in ["a", "a", "b"] {
         ids.push(dead(&api, queue).await);
+        a_millisecond(api.store()).await;
     }
     let first = api.get("/ojs/v1/dead-letter?limit=2").await.json();
     assert_eq!(

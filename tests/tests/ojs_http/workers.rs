@@ -1,6 +1,7 @@
 //! Workers over HTTP: heartbeats, the registry, orders.
 
 use carillon_tests::redis::shared;
+use carillon_tests::store::a_millisecond;
 use carillon_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -36,16 +37,30 @@ async fn a_heartbeat_extends_what_is_held_and_tells_what_is_not() {
     assert_eq!(beat(&api, &none).await["jobs_extended"], json!([]));
 }
 
+/// Asks the index of leases something.
+async fn leases(api: &Api, command: &str, args: &[&str]) -> i64 {
+    let key = api.store().keys().partition(carillon_shared::id::Partition(0)).leases();
+    let mut ask = redis::cmd(command);
+    ask.arg(key).arg(args);
+    ask.query_async(&mut shared().connection().await).await.expect("Redis is there")
+}
+
 #[tokio::test]
 async fn a_job_is_held_for_as_long_as_heartbeats_say() {
     let api = Api::start().await;
     let id = api.job(&json!({"type": "echo", "args": [], "retry": {"max_attempts": 9}})).await;
-    let fetch = json!({"queues": ["default"], "worker_id": "w", "visibility_timeout_ms": 400});
+    let fetch = json!({"queues": ["default"], "worker_id": "w", "visibility_timeout_ms": 600_000});
     api.post("/ojs/v1/workers/fetch", &fetch).await;
-    for _ in 0..8 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let now_ms = async || api.store().now().await.expect("Redis is there").as_ms();
+    for _ in 0..3 {
+        a_millisecond(api.store()).await;
+        let before = now_ms().await;
         assert_eq!(beat(&api, &json!({"worker_id": "w", "active_jobs": [id]})).await["jobs_extended"], json!([id]));
+        let deadline = leases(&api, "ZSCORE", &[&id]).await;
+        assert!((before + 600_000..=now_ms().await + 600_000).contains(&deadline), "{before} {deadline}");
     }
+    // As if no heartbeat had come for so long.
+    assert_eq!(leases(&api, "ZADD", &["XX", "CH", "1", &id]).await, 1);
     until_state(&api, &id, "available").await;
 }
 
