@@ -14,6 +14,8 @@ fn dev(directory: &Path, flags: &[&str]) -> Command {
     let mut command = scheduler();
     // Ports that other tests may want are left to them.
     command.arg("dev").args(["--port", "0"]).args(flags).current_dir(directory).env("CARILLON_METRICS_ADDR", "off");
+    // A machine that stands still for a moment is no Redis that is away.
+    command.env("CARILLON_REDIS_TIMEOUT", "20s");
     command
 }
 

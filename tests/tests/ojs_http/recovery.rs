@@ -48,11 +48,16 @@ async fn the_jobs_of_a_worker_that_fell_silent_are_taken_back_whatever_their_lea
         [api.job(&json!({"type": "echo", "args": []})).await, api.job(&json!({"type": "echo", "args": []})).await];
     let lease = fetched(&api, "gone").await["lease_token"].clone();
     fetched(&api, "there").await;
-    for worker in ["gone", "there"] {
+    let beat = async |worker: &str| {
         api.post("/ojs/v1/workers/heartbeat", &json!({"worker_id": worker, "active_jobs": 1})).await;
-    }
+    };
+    beat("gone").await;
     silence(&api, "gone").await;
-    until_state(&api, &id, "available").await;
+    until("the job to be taken back", async || {
+        beat("there").await;
+        job(&api, &id).await["state"] == "available"
+    })
+    .await;
     assert_eq!(job(&api, &id).await["errors"][0]["code"], "worker_death");
     assert_eq!(job(&api, &others).await["state"], "active");
     ack(&api, &json!({"job_id": id, "lease_token": lease})).await.refused(409, "conflict", None);
