@@ -5,7 +5,7 @@ use std::time::Duration;
 use carillon_shared::id::Partition;
 use carillon_shared::job::{Failure, Job, JobState};
 use carillon_shared::name::WorkerId;
-use carillon_shared::store::{Reclaim, ReclaimReply, Store, StoreError};
+use carillon_shared::store::{FallenSilent, Reclaim, ReclaimReply, Store, StoreError};
 use carillon_shared::telemetry::metric;
 use serde_json::json;
 use tracing::warn;
@@ -13,7 +13,8 @@ use tracing::warn;
 use super::Duty;
 use super::reclaim::taken_back;
 
-const PERIOD: Duration = Duration::from_secs(1);
+/// What could not be concluded yet is looked at again after so long.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Heartbeats are due every five seconds (OJS worker protocol).
 const SILENT_FOR: Duration = Duration::from_secs(30);
 const RECLAIMED_AT_ONCE: usize = 100;
@@ -46,6 +47,14 @@ impl Silence {
         Ok(true)
     }
 
+    /// Until the next may have fallen silent: whoever is heard of meanwhile cannot before that.
+    fn until_next(&self, silent: &FallenSilent) -> Duration {
+        if !silent.workers.is_empty() {
+            return AGAIN;
+        }
+        silent.next_at.map_or(SILENT_FOR, |at| self.store.clock().until(at).clamp(AGAIN, SILENT_FOR))
+    }
+
     fn home(&self, job: &Job) -> Partition {
         self.store.keys().partition_of(&job.record.queue)
     }
@@ -55,16 +64,17 @@ impl Duty for Silence {
     const NAME: &'static str = "silence";
 
     async fn round(&mut self) -> Result<Duration, StoreError> {
-        for worker in self.store.fallen_silent(SILENT_FOR).await? {
-            if !self.reclaim_all(&worker).await? {
+        let silent = self.store.fallen_silent(SILENT_FOR).await?;
+        for worker in &silent.workers {
+            if !self.reclaim_all(worker).await? {
                 continue;
             }
             warn!(worker.id = %worker, "a worker fell silent: its jobs were taken back");
-            self.store.expect_no_more(&worker).await?;
+            self.store.expect_no_more(worker).await?;
             let said = json!({"worker_id": worker, "reason": "error"});
             self.store.tell("worker.stopped", "workers", worker.as_str(), &said).await?;
         }
-        Ok(PERIOD)
+        Ok(self.until_next(&silent))
     }
 }
 

@@ -94,6 +94,7 @@ pub use queues::{QueueChange, QueueStats};
 pub use recent::Recent;
 pub use retention::{Ended, Retention};
 pub use shelf::{JobCursor, JobCursorError};
+pub use silence::FallenSilent;
 pub use workers::{KnownWorker, WorkerInfo};
 
 use connection::{Arg, Connection};

@@ -7,7 +7,20 @@
 use std::time::Duration;
 
 use super::{Reply, Store, StoreError};
+use crate::clock::Timestamp;
 use crate::name::WorkerId;
+
+/// Workers that are to be given up.
+#[derive(Debug, Clone)]
+pub struct FallenSilent {
+    /// They, the longest silent first.
+    pub workers: Vec<WorkerId>,
+    /// When the next falls silent if it is not heard of, as far as that is known: nobody does sooner.
+    pub next_at: Option<Timestamp>,
+}
+
+/// As many are listed at once.
+const LISTED_MAX: usize = 100;
 
 impl Store {
     /// Notes that a worker sent a heartbeat.
@@ -21,17 +34,25 @@ impl Store {
         Ok(())
     }
 
-    /// Lists workers that sent heartbeats and have not for so long, at most 100.
+    /// Lists workers that sent heartbeats and have not for so long, at most 100, and says when the next may be one of them.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn fallen_silent(&self, silent_for: Duration) -> Result<Vec<WorkerId>, StoreError> {
-        let until = (self.clock().now() - silent_for).as_ms();
+    pub async fn fallen_silent(&self, silent_for: Duration) -> Result<FallenSilent, StoreError> {
+        let until = self.clock().now() - silent_for;
         let mut range = redis::cmd("ZRANGE");
-        range.arg(self.keys().heard()).arg("-inf").arg(until).arg("BYSCORE").arg("LIMIT").arg(0).arg(100);
-        let ids = Reply::new("silence", self.send(&range).await?)?.texts(0)?;
-        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+        range.arg(self.keys().heard()).arg(0).arg(LISTED_MAX - 1).arg("WITHSCORES");
+        let mut silent = FallenSilent { workers: Vec::new(), next_at: None };
+        for (id, heard_at) in Reply::new("silence", self.send(&range).await?)?.pairs()? {
+            let heard_at = heard_at.parse().map_or(Timestamp::MIN, Timestamp::from_ms);
+            if heard_at > until {
+                silent.next_at = Some(heard_at + silent_for);
+                break;
+            }
+            silent.workers.extend(id.parse::<WorkerId>().ok());
+        }
+        Ok(silent)
     }
 
     /// Expects no more heartbeats of a worker, until it sends one. What it was told to do still holds then.
