@@ -13,8 +13,8 @@ use tracing::warn;
 
 use super::Duty;
 
-/// How long one wait for the inbox takes.
-const WAIT: Duration = Duration::from_secs(1);
+/// How long one wait for the inbox takes at most. What another intake took and did not settle is found after it.
+const WAIT: Duration = Duration::from_secs(3);
 /// A payload in an event is cut to so many characters; the rejected list has all of it.
 const PAYLOAD_TOLD_CHARS_MAX: usize = 500;
 
