@@ -1,5 +1,7 @@
 //! Both ends of a ledger: what is appended to it, and what is cut off.
 
+use std::time::Duration;
+
 use super::ledger_stream::{Item, READ_AT_ONCE, item};
 use super::{Reply, Store, StoreError, script};
 use crate::cron::{LedgerRow, RunEnd, position};
@@ -95,7 +97,13 @@ impl Store {
         i64::try_from(items).unwrap_or(i64::MAX)
     }
 
+    /// How long rows of ledgers are kept.
+    #[must_use]
+    pub fn ledger_age(&self) -> Duration {
+        self.kept().ledger_age
+    }
+
     fn ledger_age_ms(&self) -> i64 {
-        i64::try_from(self.kept().ledger_age.as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(self.ledger_age().as_millis()).unwrap_or(i64::MAX)
     }
 }
