@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use carillon_shared::cron::{Dialect, DstFold, FieldCount, Schedule, Timetable, Zone};
 use carillon_shared::store::{StoreError, StoredEntry};
 
-/// As many are kept.
-const KEPT_MAX: usize = 20_000;
+/// As many are kept: a few MiB. Where entries say more than that, what one fire costs more is a microsecond or two.
+const KEPT_MAX: usize = 10_000;
 
 /// How an expression is read.
 type Reading = (Dialect, Option<FieldCount>, Zone, DstFold);
@@ -15,6 +15,7 @@ type Reading = (Dialect, Option<FieldCount>, Zone, DstFold);
 #[derive(Default)]
 pub(super) struct Compiled {
     schedules: HashMap<String, Vec<(Reading, Schedule)>>,
+    kept: usize,
 }
 
 impl Compiled {
@@ -35,9 +36,10 @@ impl Compiled {
         let schedule = entry.schedule()?;
         // What counts from an anchor is of one entry alone.
         if !schedule.is_anchored() {
-            if self.schedules.len() >= KEPT_MAX {
-                self.schedules.clear();
+            if self.kept >= KEPT_MAX {
+                *self = Self::default();
             }
+            self.kept += 1;
             let of = self.schedules.entry(entry.definition.expression.clone()).or_default();
             of.push((reading, schedule.clone()));
         }
