@@ -50,6 +50,49 @@ async fn one_of_two_leads_and_fires_every_second_once() {
     assert_eq!(store.leader().await.expect("Redis is there"), None);
 }
 
+/// How often a leader has looked at what comes next: nobody else asks for that on this server.
+async fn looks(server: &Server) -> u64 {
+    calls(server, "exec").await
+}
+
+/// How many calls of a command Redis has counted.
+async fn calls(server: &Server, command: &str) -> u64 {
+    let stats: String = server.ask(&["INFO", "commandstats"]).await;
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.and_then(|line| line.split(',').next()?.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn an_idle_leader_only_looks_at_what_comes_next() {
+    let server = Server::dedicated();
+    let store = Store::open(options(&server.url())).await.expect("Redis is there");
+    let leader = Running::start(&store, "a");
+    leader.elected(&store).await;
+    until("the first looks", async || looks(&server).await > 5).await;
+    let (scripts, first) = (calls(&server, "evalsha").await, looks(&server).await);
+    until("many more looks", async || looks(&server).await >= first + 20).await;
+    let (scripts, looks) = (calls(&server, "evalsha").await - scripts, looks(&server).await - first);
+    // The lock and the tick of the reclaiming go on; what waits for an instant asks for nothing until one comes.
+    assert!(scripts < 2 * looks, "{scripts} scripts beside {looks} looks");
+    leader.stop().await;
+}
+
+#[tokio::test]
+async fn an_entry_is_noticed_by_a_look_before_its_duty_would_ask_by_itself() {
+    let server = Server::dedicated();
+    let store = Store::open(options(&server.url())).await.expect("Redis is there");
+    let leader = Running::start(&store, "a");
+    leader.elected(&store).await;
+    until("the first look", async || looks(&server).await > 0).await;
+    let before = looks(&server).await;
+    register(&store).await;
+    until_rows(&store, 1).await;
+    // The second until it is due has five looks; without them the duty rests for as long as twenty-five last.
+    let looks = looks(&server).await - before;
+    assert!(looks <= 15, "{looks} looks before it fired");
+    leader.stop().await;
+}
+
 #[tokio::test]
 async fn a_leader_that_stops_hands_over_at_once() {
     let store = store().await;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use carillon_shared::id::Partition;
-use carillon_shared::store::{Store, StoreError};
+use carillon_shared::store::{Coming, Store, StoreError};
 
 use super::Duty;
-
-const PERIOD: Duration = Duration::from_millis(250);
+use super::awaiting::Awaits;
 
 /// Expires the jobs of one partition.
 pub(crate) struct Expire {
@@ -21,11 +20,15 @@ impl Expire {
     }
 }
 
+impl Awaits for Expire {
+    const COMING: Coming = Coming::Expiry;
+}
+
 impl Duty for Expire {
     const NAME: &'static str = "expire";
 
     async fn round(&mut self) -> Result<Duration, StoreError> {
         let looked_at = self.store.expire(self.partition).await?;
-        Ok(if looked_at >= 100 { Duration::ZERO } else { PERIOD })
+        Ok(if looked_at >= 100 { Duration::ZERO } else { Self::REST_MAX })
     }
 }

@@ -10,13 +10,14 @@ use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{Decision, WAITING_TOLD};
 use carillon_shared::id::Partition;
 use carillon_shared::store::{
-    DueEntries, FireDecision, FireItem, FireReply, FireResult, Store, StoreError, StoredEntry, Unreadable,
+    Coming, DueEntries, FireDecision, FireItem, FireReply, FireResult, Store, StoreError, StoredEntry, Unreadable,
 };
 use carillon_shared::telemetry::metric::{self, label};
 use carillon_shared::telemetry::queue_label;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
+use super::awaiting::Awaits;
 use super::compiled::Compiled;
 use super::rest::{Lead, Rest, rest_exactly};
 use super::term::Progress;
@@ -26,8 +27,11 @@ use super::{ClockHold, Duty, Term};
 const BATCH: usize = 50;
 /// Calls on the way while the next decisions are made.
 const ON_THE_WAY_MAX: usize = 4;
-/// A registration is noticed within so long.
-const REST_MAX: Duration = Duration::from_millis(200);
+/// An instant that is no further away is awaited to a fraction of a millisecond, and nothing else meanwhile: no longer than
+/// a registration may take to be noticed.
+const NEAR: Duration = Duration::from_millis(200);
+/// While this leader does not trust itself it rests so long.
+const DOUBT_REST: Duration = Duration::from_millis(200);
 /// An entry that cannot be read is looked at again after so long.
 const UNREADABLE_REST: Duration = Duration::from_secs(60);
 /// While the clock cannot be believed it is looked at so often.
@@ -44,6 +48,12 @@ pub(crate) struct Fire {
     lead: Lead,
 }
 
+impl Awaits for Fire {
+    const COMING: Coming = Coming::Instant;
+    // Before it is near, because our estimate of Redis's time may be off.
+    const AHEAD: Duration = Duration::from_millis(150);
+}
+
 impl Duty for Fire {
     const NAME: &'static str = "fire";
 
@@ -55,11 +65,11 @@ impl Duty for Fire {
         loop {
             self.progress.made();
             if !self.term.is_trusted() {
-                return Ok(REST_MAX);
+                return Ok(DOUBT_REST);
             }
             let DueEntries::Due { now, next_at, entries, mut unreadable } = come(&mut read).await? else {
                 self.term.depose();
-                return Ok(REST_MAX);
+                return Ok(Self::REST_MAX);
             };
             // Asked after the time was read, and before anything is decided by it.
             if !self.hold.lets_fire().await? {
@@ -71,7 +81,7 @@ impl Duty for Fire {
             }
             let items = self.decide(&entries, now, &mut unreadable);
             if !unreadable.is_empty() && !self.set_aside(&unreadable).await? {
-                return Ok(REST_MAX);
+                return Ok(Self::REST_MAX);
             }
             // Some of what was missed is decided on one after the other.
             is_behind |= items.iter().any(|item| item.look_at.is_some_and(|at| at <= now));
@@ -84,8 +94,8 @@ impl Duty for Fire {
                 if !is_first || is_behind {
                     return Ok(Duration::ZERO);
                 }
-                let away = next_at.map(|at| self.store.clock().until(at)).filter(|away| *away <= REST_MAX);
-                match self.lead.rest(next_at.filter(|_| away.is_some()), away.unwrap_or(REST_MAX)) {
+                let away = next_at.map(|at| self.store.clock().until(at)).filter(|away| *away <= NEAR);
+                match self.lead.rest(next_at.filter(|_| away.is_some()), away.unwrap_or(Self::REST_MAX)) {
                     Rest::Long(rest) => return Ok(rest),
                     Rest::Short(rest) => rest_exactly(rest).await,
                 }

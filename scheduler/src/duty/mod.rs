@@ -2,6 +2,7 @@
 //!
 //! | duty | what it does | without a leader |
 //! |---|---|---|
+//! | look | sees what comes next, for those of the others that wait for an instant | each of them waits with it |
 //! | fire | decides on due instants of cron entries | instants wait, and are caught up with |
 //! | promote | scheduled and retryable jobs that are due → available | claims promote too |
 //! | reclaim | jobs whose lease has ended → available, or discarded | they wait |
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_shared::clock::Timestamp;
+use carillon_shared::id::Partition;
 use carillon_shared::job::{Job, RetryPolicy};
 use carillon_shared::store::{Retention, Store, StoreError};
 use tokio::task::JoinSet;
@@ -28,12 +30,14 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+mod awaiting;
 mod clock_hold;
 mod compiled;
 mod expire;
 mod fire;
 mod intake;
 mod ledger;
+mod look;
 mod measure;
 mod overtime;
 mod promote;
@@ -44,9 +48,11 @@ mod term;
 mod tidy;
 mod trim;
 
+use awaiting::Awaiting;
 use expire::Expire;
 use fire::Fire;
 use ledger::Ledgers;
+use look::Look;
 use measure::Measure;
 use overtime::Overtime;
 use promote::Promote;
@@ -83,15 +89,7 @@ pub fn start(
 ) -> Duties {
     let mut duties = JoinSet::new();
     for partition in store.partitions() {
-        // What nobody else does for long: the leader gives up when one of these is stuck, in whichever partition.
-        let fire = Fire::new(store.clone(), partition, term.clone(), hold.clone(), term.track());
-        duties.spawn(repeat(fire, ended.clone()));
-        let promote = Promote::new(store.clone(), partition);
-        duties.spawn(repeat(Tracked { duty: promote, progress: term.track() }, ended.clone()));
-        let reclaim = Reclaiming::new(store.clone(), partition);
-        duties.spawn(repeat(Tracked { duty: reclaim, progress: term.track() }, ended.clone()));
-        duties.spawn(repeat(Expire::new(store.clone(), partition), ended.clone()));
-        duties.spawn(repeat(Overtime::new(store.clone(), partition), ended.clone()));
+        start_awaiting(&mut duties, store, partition, term, hold, ended);
         duties.spawn(repeat(Tidy::new(store.clone(), partition, settings.queues_idle_for), ended.clone()));
         duties.spawn(repeat(Trim::new(store.clone(), partition, settings.retention.clone()), ended.clone()));
         duties.spawn(repeat(Ledgers::new(store.clone(), partition), ended.clone()));
@@ -99,6 +97,31 @@ pub fn start(
     duties.spawn(repeat(Silence::new(store.clone()), ended.clone()));
     duties.spawn(repeat(Measure::new(store.clone()), ended.clone()));
     Duties(duties)
+}
+
+/// Starts those that wait for an instant. The leader gives up when one of them is stuck, in whichever partition.
+fn start_awaiting(
+    duties: &mut JoinSet<()>,
+    store: &Store,
+    partition: Partition,
+    term: &Arc<Term>,
+    hold: &Arc<ClockHold>,
+    ended: &CancellationToken,
+) {
+    let look = Look::new(store.clone(), partition, term.clone());
+    // The only one of them whose rounds may last.
+    let progress = term.track();
+    let fire = Fire::new(store.clone(), partition, term.clone(), hold.clone(), progress.clone());
+    duties.spawn(repeat(Awaiting::new(fire, &look, progress), ended.clone()));
+    let promote = Promote::new(store.clone(), partition);
+    duties.spawn(repeat(Awaiting::new(promote, &look, term.track()), ended.clone()));
+    let reclaim = Reclaiming::new(store.clone(), partition);
+    duties.spawn(repeat(Awaiting::new(reclaim, &look, term.track()), ended.clone()));
+    let expire = Expire::new(store.clone(), partition);
+    duties.spawn(repeat(Awaiting::new(expire, &look, term.track()), ended.clone()));
+    let overtime = Overtime::new(store.clone(), partition);
+    duties.spawn(repeat(Awaiting::new(overtime, &look, term.track()), ended.clone()));
+    duties.spawn(repeat(look, ended.clone()));
 }
 
 impl Duties {
@@ -119,20 +142,10 @@ pub(crate) trait Duty: Send {
 
     /// One round; says how long to rest after it.
     fn round(&mut self) -> impl Future<Output = Result<Duration, StoreError>> + Send;
-}
 
-/// A duty whose leader gives up when it is stuck.
-struct Tracked<D> {
-    duty: D,
-    progress: term::Progress,
-}
-
-impl<D: Duty> Duty for Tracked<D> {
-    const NAME: &'static str = D::NAME;
-
-    async fn round(&mut self) -> Result<Duration, StoreError> {
-        self.progress.made();
-        self.duty.round().await
+    /// Rests after a round that succeeded.
+    fn rest(&mut self, rest: Duration) -> impl Future<Output = ()> + Send {
+        sleep(rest)
     }
 }
 
@@ -140,13 +153,16 @@ impl<D: Duty> Duty for Tracked<D> {
 pub(crate) async fn repeat<D: Duty>(mut duty: D, stop: CancellationToken) {
     let mut failures: u32 = 0;
     while !stop.is_cancelled() {
-        let rest = match duty.round().await {
+        match duty.round().await {
             Ok(rest) => {
                 if failures > 0 {
                     info!(duty = D::NAME, "goes on");
                 }
                 failures = 0;
-                rest
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = duty.rest(rest) => {}
+                }
             }
             Err(error) => {
                 if failures == 0 {
@@ -154,12 +170,11 @@ pub(crate) async fn repeat<D: Duty>(mut duty: D, stop: CancellationToken) {
                     warn!(duty = D::NAME, error = %error, cause, "failed; it is repeated");
                 }
                 failures = failures.saturating_add(1);
-                Duration::from_millis(100 * u64::from(failures.min(20)))
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = sleep(Duration::from_millis(100 * u64::from(failures.min(20)))) => {}
+                }
             }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = sleep(rest) => {}
         }
     }
 }

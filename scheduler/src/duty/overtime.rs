@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use carillon_shared::id::Partition;
 use carillon_shared::job::{Failure, Job, Lease, Verdict, decide};
-use carillon_shared::store::{AttemptEnd, Ending, Held, Store, StoreError};
+use carillon_shared::store::{AttemptEnd, Coming, Ending, Held, Store, StoreError};
 
+use super::awaiting::Awaits;
 use super::{Duty, policy_of};
-
-const PERIOD: Duration = Duration::from_millis(250);
 
 /// Ends the attempts of one partition that take too long.
 pub(crate) struct Overtime {
@@ -32,6 +31,10 @@ impl Overtime {
     }
 }
 
+impl Awaits for Overtime {
+    const COMING: Coming = Coming::TimeLimit;
+}
+
 impl Duty for Overtime {
     const NAME: &'static str = "overtime";
 
@@ -39,6 +42,6 @@ impl Duty for Overtime {
         let jobs = self.store.overtime(self.partition).await?;
         let ends: Vec<AttemptEnd> = jobs.iter().map(|(job, lease)| self.end(job, lease)).collect();
         self.store.end(&ends).await?;
-        Ok(if ends.len() >= 100 { Duration::ZERO } else { PERIOD })
+        Ok(if ends.len() >= 100 { Duration::ZERO } else { Self::REST_MAX })
     }
 }

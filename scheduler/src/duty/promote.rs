@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use carillon_shared::id::Partition;
-use carillon_shared::store::{Store, StoreError};
+use carillon_shared::store::{Coming, Store, StoreError};
 use carillon_shared::telemetry::metric;
 
 use super::Duty;
+use super::awaiting::Awaits;
 
-/// A job that was scheduled for sooner than the next known one is noticed within so long.
-const REST_MAX: Duration = Duration::from_millis(100);
+/// A job that is due before this is waited for, and no sooner one noticed meanwhile.
+const NEAR: Duration = Duration::from_millis(100);
 
 /// Promotes the jobs of one partition.
 pub(crate) struct Promote {
@@ -23,6 +24,12 @@ impl Promote {
     }
 }
 
+impl Awaits for Promote {
+    const COMING: Coming = Coming::DueJob;
+    // Redis says then exactly how far away it is.
+    const AHEAD: Duration = Duration::from_millis(50);
+}
+
 impl Duty for Promote {
     const NAME: &'static str = "promote";
 
@@ -32,6 +39,7 @@ impl Duty for Promote {
         if promoted.promoted >= 100 {
             return Ok(Duration::ZERO);
         }
-        Ok(promoted.next_due_at.map_or(REST_MAX, |at| self.store.clock().until(at).min(REST_MAX)))
+        let away = promoted.next_due_at.map(|at| self.store.clock().until(at));
+        Ok(away.filter(|away| *away <= NEAR).unwrap_or(Self::REST_MAX))
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use carillon_shared::id::Partition;
 use carillon_shared::job::{Failure, Job, Lease, Verdict, decide};
-use carillon_shared::store::{Reclaim, ReclaimReply, Reclaimed, Store, StoreError};
+use carillon_shared::store::{Coming, Reclaim, ReclaimReply, Reclaimed, Store, StoreError};
 use carillon_shared::telemetry::metric;
 use tracing::warn;
 
+use super::awaiting::Awaits;
 use super::{Duty, policy_of};
 
-const PERIOD: Duration = Duration::from_millis(250);
 const WORKERS_OUTLIVED_MAX: u32 = 3;
 
 /// Reclaims the jobs of one partition.
@@ -29,13 +29,19 @@ impl Reclaiming {
     }
 }
 
+impl Awaits for Reclaiming {
+    const COMING: Coming = Coming::LeaseEnd;
+    // Redis counts as away when nobody has looked for two seconds.
+    const REST_MAX: Duration = Duration::from_millis(500);
+}
+
 impl Duty for Reclaiming {
     const NAME: &'static str = "reclaim";
 
     async fn round(&mut self) -> Result<Duration, StoreError> {
         let overdue = self.store.overdue(self.partition).await?;
         if overdue.jobs.is_empty() {
-            return Ok(PERIOD);
+            return Ok(Self::REST_MAX);
         }
         let jobs: Vec<Reclaim> = overdue.jobs.iter().map(|(job, lease)| plan(job, lease)).collect();
         let replies = self.store.reclaim(self.partition, &jobs).await?;
@@ -43,7 +49,7 @@ impl Duty for Reclaiming {
             metrics::counter!(metric::JOBS_RECLAIMED_TOTAL).increment(1);
             warn!(job.id = %job.id, outcome = ?job.outcome, "a worker fell silent: its job was taken back");
         }
-        Ok(if overdue.jobs.len() >= 100 { Duration::ZERO } else { PERIOD })
+        Ok(if overdue.jobs.len() >= 100 { Duration::ZERO } else { Self::REST_MAX })
     }
 }
 

@@ -95,7 +95,7 @@ impl Tracks {
 }
 
 /// When one duty of a leadership last got on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Progress {
     start: BootInstant,
     made_ms: Arc<AtomicI64>,
@@ -105,6 +105,11 @@ impl Progress {
     /// Notes that the duty gets on.
     pub(super) fn made(&self) {
         self.made_ms.store(elapsed_ms(self.start), Ordering::Relaxed);
+    }
+
+    /// Notes that the duty rests until it gets on again, for however long.
+    pub(super) fn rests(&self) {
+        self.made_ms.store(i64::MAX, Ordering::Relaxed);
     }
 }
 
@@ -129,6 +134,10 @@ mod tests {
         while progress.age() < Duration::from_millis(5) {
             fine.made();
         }
+        fine.rests();
+        assert!(progress.age() >= Duration::from_millis(5), "one that rests hides none that is stuck");
+        stuck.rests();
+        assert_eq!(progress.age(), Duration::ZERO, "who rests is not stuck");
         stuck.made();
         fine.made();
         assert!(progress.age() < start.elapsed());
