@@ -68,10 +68,19 @@ impl Ground {
 
     /// Bytes of data in Redis.
     pub(crate) async fn memory(&self) -> f64 {
-        let mut connection = self.server.connection().await;
-        let info: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await.expect("Redis tells");
-        let used = info.lines().find_map(|line| line.strip_prefix("used_memory_dataset:"));
-        used.and_then(|bytes| bytes.trim().parse().ok()).expect("Redis knows its memory")
+        self.info("used_memory_dataset").await
+    }
+
+    /// The process number of Redis.
+    pub(crate) async fn pid(&self) -> u32 {
+        self.info("process_id").await
+    }
+
+    /// What Redis tells of itself.
+    async fn info<T: std::str::FromStr>(&self, name: &str) -> T {
+        let info: String = self.server.ask(&["INFO"]).await;
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("Redis does not tell its {name}"))
     }
 }
 
