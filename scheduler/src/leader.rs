@@ -142,6 +142,8 @@ impl Candidate {
     }
 
     async fn seal(&self, token: &LeaderToken) -> Result<bool, StoreError> {
+        // If Redis was emptied, so was what says what is written there.
+        self.store.settle().await?;
         for partition in self.store.partitions() {
             if self.store.seal(partition, token).await? == Sealed::Fenced {
                 return Ok(false);

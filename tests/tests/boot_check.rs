@@ -113,7 +113,7 @@ async fn what_is_written_in_another_format_is_refused_and_not_touched() {
     let mut older = check();
     older.printed("written in format 1, but this version reads and writes format 2").await;
     assert_eq!(older.ended().await.code(), Some(78));
-    meta("HSET", &["format", "3"]).await;
+    meta("HSET", &["partitions", "1/3"]).await;
     let mut newer = check();
     newer.printed("written in format 3").await;
     assert_eq!(newer.ended().await.code(), Some(78));

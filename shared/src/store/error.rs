@@ -36,7 +36,7 @@ pub enum StoreError {
     },
     /// What the namespace holds was written by a version that keeps it otherwise.
     #[error(
-        "this namespace was written in format {stored}, but this version reads and writes format {known}: let the version that wrote it end its jobs, or use another namespace"
+        "this namespace was written in format {stored}, but this version reads and writes format {known}: run the version that wrote it, or use another namespace"
     )]
     Format {
         /// What the namespace is written in.

@@ -152,7 +152,7 @@ impl Keys {
         std::iter::once(hint).chain((0..self.partitions).map(Partition).filter(move |other| *other != hint))
     }
 
-    /// What was fixed when the namespace was first used: hash of `partitions` and `schema`.
+    /// What was fixed when the namespace was first used: hash of partitions and format, and of how much is kept.
     #[must_use]
     pub fn meta(&self) -> String {
         self.outside("meta")
@@ -303,7 +303,7 @@ impl PartitionKeys {
         &self.root
     }
 
-    /// The record of a job: hash.
+    /// The record of a job: string of lines.
     #[must_use]
     pub fn job(&self, id: JobId) -> String {
         self.named(JOB, id)

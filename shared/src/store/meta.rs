@@ -1,4 +1,5 @@
-//! What holds for a whole namespace: its partitions, fixed when it is first used, and how much of the past is kept.
+//! What holds for a whole namespace: its partitions and its format, fixed when it is first used, and how much of the past is
+//! kept.
 
 use std::time::Duration;
 
@@ -6,39 +7,40 @@ use redis::Value;
 
 use super::{Kept, Store, StoreError};
 
+/// `<partitions>/<format>`. One field, so that both are fixed at one moment, and versions that know only a number refuse it.
 const PARTITIONS: &str = "partitions";
 /// How keys are written. Raised when a version cannot read what the one before it wrote.
-const FORMAT: &str = "format";
-const FORMAT_KNOWN: u64 = 2;
-/// The first had no number: the records of jobs were hashes.
+const FORMAT: u64 = 2;
+/// The first was not written down: the records of jobs were hashes.
 const FORMAT_FIRST: u64 = 1;
 const EVENTS_KEPT: &str = "events_kept";
 const LEDGER_ROWS: &str = "ledger_rows";
 const LEDGER_AGE_MS: &str = "ledger_age_ms";
 
 impl Store {
-    /// Writes the number of partitions if nobody has, and refuses to work with another number than was written.
-    pub(super) async fn settle_partitions(&self) -> Result<(), StoreError> {
+    /// Writes what the namespace is if nobody has, and refuses to work with one that is otherwise. To be asked again after Redis
+    /// was emptied.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, or the namespace has another number of partitions or another format.
+    pub async fn settle(&self) -> Result<(), StoreError> {
         let configured = self.keys().partitions();
         let meta = self.keys().meta();
-        self.settle_format().await?;
-        self.send(redis::cmd("HSETNX").arg(&meta).arg(PARTITIONS).arg(configured)).await?;
-        match self.meta_number(PARTITIONS).await? {
-            Some(stored) if stored == u64::from(configured) => Ok(()),
-            Some(stored) => Err(StoreError::Partitions { stored, configured }),
-            None => Err(StoreError::corrupt(meta, "`partitions` is not a number")),
+        let ours = format!("{configured}/{FORMAT}");
+        self.send(redis::cmd("HSETNX").arg(&meta).arg(PARTITIONS).arg(ours)).await?;
+        let found = self.meta_text(PARTITIONS).await?.unwrap_or_default();
+        let (partitions, format) = found.split_once('/').map_or((found.as_str(), None), |(n, of)| (n, Some(of)));
+        let number =
+            |text: &str| text.parse::<u64>().map_err(|_| StoreError::corrupt(&meta, "`partitions` is unknown"));
+        let (stored, format) = (number(partitions)?, format.map_or(Ok(FORMAT_FIRST), number)?);
+        if format != FORMAT {
+            return Err(StoreError::Format { stored: format, known: FORMAT });
         }
-    }
-
-    /// Writes the format before anything else stands there, and refuses to touch what is written in another.
-    async fn settle_format(&self) -> Result<(), StoreError> {
-        if self.meta_number(PARTITIONS).await?.is_none() {
-            self.send(redis::cmd("HSETNX").arg(self.keys().meta()).arg(FORMAT).arg(FORMAT_KNOWN)).await?;
+        if stored != u64::from(configured) {
+            return Err(StoreError::Partitions { stored, configured });
         }
-        match self.meta_number(FORMAT).await?.unwrap_or(FORMAT_FIRST) {
-            FORMAT_KNOWN => Ok(()),
-            stored => Err(StoreError::Format { stored, known: FORMAT_KNOWN }),
-        }
+        Ok(())
     }
 
     /// Writes how much is kept if this process was told, and reads it if it was not: whoever trims must agree.
@@ -59,8 +61,12 @@ impl Store {
     }
 
     async fn meta_number(&self, field: &str) -> Result<Option<u64>, StoreError> {
+        Ok(self.meta_text(field).await?.and_then(|text| text.parse().ok()))
+    }
+
+    async fn meta_text(&self, field: &str) -> Result<Option<String>, StoreError> {
         match self.send(redis::cmd("HGET").arg(self.keys().meta()).arg(field)).await? {
-            Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).parse().ok()),
+            Value::BulkString(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             _ => Ok(None),
         }
     }

@@ -183,7 +183,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the store: reaches Redis, reads its time, and checks or fixes the number of partitions.
+    /// Opens the store: reaches Redis, reads its time, and checks or fixes the number of partitions and the format.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl Store {
         let keys = Keys::new(options.namespace.clone(), options.partitions);
         let store = Self(Arc::new(Inner { connection, keys, clock: Clock::default(), options, kept: OnceLock::new() }));
         store.now().await?;
-        store.settle_partitions().await?;
+        store.settle().await?;
         let kept = store.settle_kept().await?;
         store.0.kept.get_or_init(|| kept);
         Ok(store)

@@ -17,7 +17,7 @@ impl Store {
                 self.delete(&node, &pattern).await?;
             }
         }
-        self.settle_partitions().await
+        self.settle().await
     }
 
     /// Deletes what one server has under names of this pattern.
