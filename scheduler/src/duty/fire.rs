@@ -25,6 +25,9 @@ use super::{ClockHold, Duty, Term};
 
 /// Decisions in one call.
 const BATCH: usize = 50;
+/// Batches in one round. A batch is read behind all that may be on the way, so it may pass over entries that are not: these,
+/// the earliest, are what the next round begins with.
+const BATCHES_MAX: usize = 20;
 /// Calls on the way while the next decisions are made.
 const ON_THE_WAY_MAX: usize = 4;
 /// An instant that is no further away is awaited to a fraction of a millisecond, and nothing else meanwhile: no longer than
@@ -57,11 +60,11 @@ impl Awaits for Fire {
 impl Duty for Fire {
     const NAME: &'static str = "fire";
 
-    /// Reads and decides on a batch while those before it are being applied. The batch after it is asked for before it is sent
-    /// off, so that Redis has something to do while it is decided on.
+    /// Reads and decides on a batch while those before it are being applied. The next one is asked for before this one is sent
+    /// off, so that Redis has something to do while the next is decided on.
     async fn round(&mut self) -> Result<Duration, StoreError> {
         let mut applied = JoinSet::new();
-        let (mut read, mut is_first, mut is_behind) = (self.read(0), true, false);
+        let (mut read, mut batches, mut is_behind) = (self.read(0), 0, false);
         loop {
             self.progress.made();
             if !self.term.is_trusted() {
@@ -75,7 +78,8 @@ impl Duty for Fire {
             if !self.hold.lets_fire().await? {
                 return Ok(HELD_REST);
             }
-            let last = entries.len() + unreadable.len() < BATCH;
+            batches += 1;
+            let last = entries.len() + unreadable.len() < BATCH || batches == BATCHES_MAX;
             if !last {
                 read = self.read((applied.len() + 1) * BATCH);
             }
@@ -91,7 +95,7 @@ impl Duty for Fire {
             let batch = Batch { items, now };
             if last {
                 apply(self.store.clone(), self.term.clone(), self.partition, batch).await?;
-                if !is_first || is_behind {
+                if batches > 1 || is_behind {
                     return Ok(Duration::ZERO);
                 }
                 let away = next_at.map(|at| self.store.clock().until(at)).filter(|away| *away <= NEAR);
@@ -99,11 +103,10 @@ impl Duty for Fire {
                     Rest::Long(rest) => return Ok(rest),
                     Rest::Short(rest) => rest_exactly(rest).await,
                 }
-                read = self.read(0);
+                (read, batches) = (self.read(0), 0);
                 continue;
             }
             applied.spawn(apply(self.store.clone(), self.term.clone(), self.partition, batch));
-            is_first = false;
         }
     }
 }
