@@ -146,8 +146,8 @@ impl Store {
             let names = ids.iter().map(|id| keys.job(*id)).collect();
             let reply = self.run(&script::runs_look, keys, names, args).await?;
             for (i, (row, id)) in some.iter_mut().zip(&ids).enumerate() {
-                let hash = lines(keys.job(*id), &reply.text(i)?);
-                row.live = if hash.is_empty() { None } else { live_run(*id, &hash, row.end.as_ref())? };
+                let fields = lines(keys.job(*id), &reply.text(i)?);
+                row.live = if fields.is_empty() { None } else { live_run(*id, &fields, row.end.as_ref())? };
             }
         }
         Ok(())
@@ -155,8 +155,8 @@ impl Store {
 }
 
 /// How a run stands by its record, unless its end says the same.
-fn live_run(id: JobId, hash: &Fields, end: Option<&RunEnd>) -> Result<Option<LiveRun>, StoreError> {
-    let record = record(id, hash)?;
+fn live_run(id: JobId, fields: &Fields, end: Option<&RunEnd>) -> Result<Option<LiveRun>, StoreError> {
+    let record = record(id, fields)?;
     if end.is_some() && record.state == JobState::Discarded {
         return Ok(None);
     }

@@ -18,7 +18,7 @@ const LINES: [&str; 13] = [
     "request",
 ];
 
-/// As many attempts as scripts take for granted.
+/// As many attempts as scripts take for granted where no other number is noted.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Reads a record; of an empty text, which is none, no fields.
@@ -65,33 +65,33 @@ impl Said {
     }
 }
 
-pub(super) fn record(id: JobId, hash: &Fields) -> Result<Record, StoreError> {
-    let created_at = Timestamp::from_ms(hash.required("created")?);
+pub(super) fn record(id: JobId, fields: &Fields) -> Result<Record, StoreError> {
+    let created_at = Timestamp::from_ms(fields.required("created")?);
     Ok(Record {
         id,
-        state: hash.required("state")?,
-        queue: hash.required("queue")?,
-        job_type: hash.required("type")?,
-        attempt: hash.required("attempt")?,
-        lease: hash.parsed("lease")?,
-        worker: hash.text("worker").map(str::to_owned),
+        state: fields.required("state")?,
+        queue: fields.required("queue")?,
+        job_type: fields.required("type")?,
+        attempt: fields.required("attempt")?,
+        lease: fields.parsed("lease")?,
+        worker: fields.text("worker").map(str::to_owned),
         created_at,
-        enqueued_at: hash.time("enqueued")?.unwrap_or(created_at),
-        started_at: hash.time("started")?,
-        ended_at: hash.time("ended")?,
-        expired_at: hash.time("expired")?,
-        due_at: hash.time("due")?,
-        retry_delay_ms: hash.parsed("delay")?,
-        previous_state: hash.parsed("previous")?,
-        cron: hash.parsed("cron")?,
-        flow: hash.parsed("flow")?,
-        parents: hash.text("parents").unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect(),
-        activated_at: hash.time("activated")?,
-        waits: hash.flag("waits"),
-        failed: hash.flag("failed"),
-        dead: hash.flag("dead"),
-        crashes: hash.parsed("crashes")?.unwrap_or(0),
-        returns: hash.parsed("returns")?.unwrap_or(0),
+        enqueued_at: fields.time("enqueued")?.unwrap_or(created_at),
+        started_at: fields.time("started")?,
+        ended_at: fields.time("ended")?,
+        expired_at: fields.time("expired")?,
+        due_at: fields.time("due")?,
+        retry_delay_ms: fields.parsed("delay")?,
+        previous_state: fields.parsed("previous")?,
+        cron: fields.parsed("cron")?,
+        flow: fields.parsed("flow")?,
+        parents: fields.text("parents").unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect(),
+        activated_at: fields.time("activated")?,
+        waits: fields.flag("waits"),
+        failed: fields.flag("failed"),
+        dead: fields.flag("dead"),
+        crashes: fields.parsed("crashes")?.unwrap_or(0),
+        returns: fields.parsed("returns")?.unwrap_or(0),
     })
 }
 
@@ -103,4 +103,42 @@ pub(super) fn envelope(key: &str, text: &str) -> Kept {
 /// The JSON value that stands in a key.
 pub(super) fn json_value(key: &str, text: &str) -> Result<Value, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::corrupt(key, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::RetryPolicy;
+
+    fn said(json: Value) -> String {
+        let envelope = Envelope::read(&json, Timestamp::from_secs(0)).expect("an envelope");
+        Said::new(&envelope, "r").into_text()
+    }
+
+    #[test]
+    fn what_is_as_by_default_is_not_noted() {
+        assert_eq!(said(json!({"type": "a", "args": []})), "default\na\nr\n");
+        let more = json!({"type": "a", "args": [], "queue": "q", "priority": -1, "timeout_ms": 7, "retry": {"max_attempts": 9}});
+        assert_eq!(said(more), "q\na\nr\npriority -1\nmax 9\ntimeout 7\n");
+    }
+
+    #[test]
+    fn scripts_take_the_same_number_of_attempts_for_granted() {
+        assert_eq!(RetryPolicy::default().max_attempts, MAX_ATTEMPTS);
+        assert!(include_str!("lua/attempt.lua").contains(&format!("job.max or '{MAX_ATTEMPTS}'")));
+    }
+
+    #[test]
+    fn lines_are_read_by_their_places_and_notes_by_their_names() {
+        let placed: Vec<String> = (0..LINES.len()).map(|place| format!("{place}")).collect();
+        let text = format!("{}\nlimit a b \ndue 5\n", placed.join("\n"));
+        let fields = lines("k".to_owned(), &text);
+        for (place, name) in LINES.into_iter().enumerate() {
+            assert_eq!(fields.text(name), Some(placed[place].as_str()));
+        }
+        assert_eq!((fields.text("limit"), fields.text("due"), fields.text("told")), (Some("a b "), Some("5"), None));
+        assert!(lines("k".to_owned(), "").is_empty() && lines("k".to_owned(), "active\n").text("lease").is_none());
+    }
 }

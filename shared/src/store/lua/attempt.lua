@@ -56,7 +56,7 @@ function ENDS.completed(job, item, look)
   local ended, started = tally(job), tonumber(job.started)
   ended.completed = ended.completed + 1
   ended.ran_ms = ended.ran_ms + math.max(0, NOW_MS - started)
-  ended.waited_ms = ended.waited_ms + math.max(0, started - tonumber(job.enqueued or started))
+  ended.waited_ms = ended.waited_ms + math.max(0, started - tonumber(job.enqueued))
   if job.failed then unset(job, 'failed') end
   if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
   job.ended = NOW

@@ -8,8 +8,8 @@
 --       for none), 5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason,
 --       8 live runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the
 --       event (JSON, may be empty), 12 kind (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason
---       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 what its producer said,
---       as lines of its record (`cron` among them).
+--       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 what its producer said, as
+--       lines of its record (`cron` among them).
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -78,7 +78,8 @@ local function refusal(item)
   local now = redis.call('HMGET', item.cron_key, 'rev', 'next', 'runs', 'silent', 'rung')
   if not now[1] then return 'gone' end
   local job = item.job
-  job.exists = job.id and not item.rests and redis.call('EXISTS', job.key) == 1
+  -- Also when an item before this one has made it.
+  job.exists = job.id and (records[job.id] or not item.rests and redis.call('EXISTS', job.key) == 1)
   if item.kind == 'backfill' then
     if job.exists then return 'already' end
     -- What the schedule has yet to decide on is not ours to decide.
@@ -172,7 +173,7 @@ local function apply(item)
     cancel_job(job, look, 'cron', 'replaced by the next run')
   end
   if item.partial then return 'stale' end
-  local fired, changed = item.decision ~= 'skip', {}
+  local fired, fields = item.decision ~= 'skip', {}
   local instant, first_live = written(item.scheduled), item.live[1]
   local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', item.scheduled_text, 'a', NOW,
     'n', item.instants, 'k', item.kind, 'j', fired and item.job.id or '', 'l', first_live or '' }
@@ -183,10 +184,10 @@ local function apply(item)
   if fired then
     start(item)
     local runs = after(item.runs)
-    changed = { 'runs', runs, 'last', NOW }
+    fields = { 'runs', runs, 'last', NOW }
     if item.seen ~= '' then
-      changed[5] = 'rung'
-      changed[6] = after(item.rung)
+      fields[5] = 'rung'
+      fields[6] = after(item.rung)
     end
     tell('cron.triggered', 'cron', item.name, '{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id
       .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
@@ -205,16 +206,16 @@ local function apply(item)
   if not (silent and item.silent) then
     redis.pcall('XADD', item.ledger, 'MAXLEN', '~', rows_kept, '*', unpack(row))
   end
-  local n = #changed
+  local n = #fields
   if silent then
-    changed[n + 1], changed[n + 2] = 'silent', '1'
+    fields[n + 1], fields[n + 2] = 'silent', '1'
     n = n + 2
   end
   if item.seen ~= '' then
-    changed[n + 1], changed[n + 2] = 'next', item.next
+    fields[n + 1], fields[n + 2] = 'next', item.next
     place(key(CRONS), item.name, item.look_at ~= '' and item.look_at or '+inf')
   end
-  if #changed > 0 then redis.call('HSET', item.cron_key, unpack(changed)) end
+  if #fields > 0 then redis.call('HSET', item.cron_key, unpack(fields)) end
 end
 
 -- The items, in groups: no entry comes twice in one, so that nothing that is done to one changes what was read of another.

@@ -2,7 +2,7 @@
 -- expire, flow_create.
 
 local function tell_expired(job)
-  local created = tonumber(job.created or NOW_MS)
+  local created = tonumber(job.created)
   tell('job.expired', 'scheduler', job.id, job_data(job, ',"state":"discarded","created_at":"' .. rfc3339(created)
     .. '","expired_at":"' .. rfc3339(NOW_MS) .. '","ttl_ms":' .. (tonumber(job.expires) - created) .. '}'))
 end

@@ -12,7 +12,7 @@ local TERMINAL = { completed = true, cancelled = true, discarded = true }
 -- queue, type, request, notes.
 local SAID = '(%C*)\n(%C*)\n(%C*)\n(.*)$'
 -- state, attempt, lease, worker, held, place in the queue, created, enqueued, started, ended, then what was said.
-local LINES = '^(%a+)\n(%d+)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n((%C*)\n(%C*)\n(%C*)\n(.*))$'
+local LINES = '^(%a+)\n(%d+)\n(%C*)\n(%C*)\n(%C*)\n(%d+)\n(%d+)\n(%d+)\n(%C*)\n(%C*)\n((%C*)\n(%C*)\n(%C*)\n(.*))$'
 
 -- What is noted beside the lines that every record has, as fields of the job.
 local function notes_read(job, notes)
@@ -55,18 +55,18 @@ local function job_text(job)
     .. (job.ended or '') .. '\n' .. said_by(job)
 end
 
--- Every record is read once a call, and is what this call has made of it.
+-- Every record is read once a call, and is what this call has made of it; false: there is none.
 local records = {}
 
 -- The record as a table, or nil when there is no such job.
 local function job_read(id)
   local job = records[id]
-  if job then return job end
+  if job ~= nil then return job or nil end
   local name = key(JOB, id)
   local record = redis.call('GET', name)
-  job = record and job_parse(id, name, record) or nil
-  records[id] = job
-  return job
+  job = record and job_parse(id, name, record)
+  records[id] = job or false
+  return job or nil
 end
 
 -- Reads at once the records that are about to be asked for; raises when a key holds no text.
@@ -77,7 +77,7 @@ local function jobs_read(ids)
   each_part(names, function(...)
     for i, record in ipairs(redis.call('MGET', ...)) do
       local id = ids[from + i]
-      if not record then job_read(id) elseif not records[id] then records[id] = job_parse(id, names[from + i], record) end
+      if not record then job_read(id) elseif records[id] == nil then records[id] = job_parse(id, names[from + i], record) or false end
     end
     from = from + ARGS_MAX
   end)
@@ -126,7 +126,8 @@ local function set(job, ...)
     local name, is_noted = words[i], false
     for _, noted in ipairs(job.notes) do is_noted = is_noted or noted == name end
     if not is_noted then table.insert(job.notes, name) end
-    job[name] = tostring(words[i + 1])
+    local value = words[i + 1]
+    job[name] = type(value) == 'number' and text(value) or value
   end
   job.said = nil
   change(job)

@@ -14,9 +14,10 @@ if not job or not job.dead then return { 'gone', NOW_MS } end
 check_indexes(job)
 redis.call('ZCARD', key(ENDED, 'dead'))
 if job.cron and arg(2) == '0' then
-  for _, id in ipairs(redis.call('ZRANGE', key(LIVE, job.cron), 0, -1)) do
+  for _, id in ipairs(redis.call('ZRANGE', key(LIVE, job.cron), 0, 99)) do
     local run = job_read(id)
-    behind = behind or (run and not TERMINAL[run.state]) or false
+    behind = run and not TERMINAL[run.state]
+    if behind then break end
   end
 end
 if job.unique then redis.call('SET', key(UNIQUE, job.unique), job.id, 'NX') end
