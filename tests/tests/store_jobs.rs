@@ -89,6 +89,17 @@ async fn the_same_end_twice_is_answered_as_done_and_told_once() {
 }
 
 #[tokio::test]
+async fn a_delay_of_ten_thousand_years_is_kept_to_the_millisecond() {
+    let store = store().await;
+    let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
+    let claimed = claim_one(&store).await;
+    let delay = Duration::from_millis(300_000_000_000_001);
+    assert_eq!(end(&store, &claimed, failed(Verdict::Retry(delay))).await, EndReply::Ended);
+    let job = store.job(id).await.expect("Redis is there").expect("the job is kept");
+    assert_eq!(job.record.retry_delay_ms, Some(300_000_000_000_001));
+}
+
+#[tokio::test]
 async fn a_failure_is_kept_and_retried_after_its_delay() {
     let store = store().await;
     let id = enqueue(&store, &json!({"type": "echo", "args": []})).await;
