@@ -27,7 +27,7 @@ use super::{ClockHold, Duty, Term};
 const BATCH: usize = 50;
 /// Batches in one round. A batch is read behind all that may be on the way, so it may pass over entries that are not: these,
 /// the earliest, are what the next round begins with.
-const BATCHES_MAX: usize = 20;
+const BATCHES_MAX: usize = 100;
 /// Calls on the way while the next decisions are made.
 const ON_THE_WAY_MAX: usize = 4;
 /// An instant that is no further away is awaited to a fraction of a millisecond, and nothing else meanwhile: no longer than

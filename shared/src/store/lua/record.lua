@@ -31,7 +31,8 @@ local function job_parse(id, name, record)
   if not state then return nil end
   local job = {
     id = id, key = name, state = state, attempt = attempt, seq = seq, created = created, enqueued = enqueued, said = said,
-    queue = queue, type = kind, request = request, changed = false, lease = lease ~= '' and lease or nil, worker = worker ~= '' and worker or nil, held = held ~= '' and held or nil,
+    queue = queue, type = kind, request = request, changed = false,
+    lease = lease ~= '' and lease or nil, worker = worker ~= '' and worker or nil, held = held ~= '' and held or nil,
     started = started ~= '' and started or nil, ended = ended ~= '' and ended or nil,
   }
   notes_read(job, notes)
@@ -77,7 +78,11 @@ local function jobs_read(ids)
   each_part(names, function(...)
     for i, record in ipairs(redis.call('MGET', ...)) do
       local id = ids[from + i]
-      if not record then job_read(id) elseif records[id] == nil then records[id] = job_parse(id, names[from + i], record) or false end
+      if not record then
+        job_read(id)
+      elseif records[id] == nil then
+        records[id] = job_parse(id, names[from + i], record) or false
+      end
     end
     from = from + ARGS_MAX
   end)
