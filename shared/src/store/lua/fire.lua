@@ -8,8 +8,8 @@
 --       for none), 5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason,
 --       8 live runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the
 --       event (JSON, may be empty), 12 kind (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason
---       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 what its producer said, as
---       lines of its record (`cron` among them).
+--       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 what its producer said, as lines of its record
+--       (`cron` among them).
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
