@@ -123,7 +123,8 @@ async fn free(server: &Server) {
 #[tokio::test]
 async fn when_memory_is_full_new_work_is_refused_and_old_work_goes_on() {
     let server = Server::dedicated();
-    let store = Store::open(options(&server.url())).await.expect("Redis is there");
+    let options = options(&server.url());
+    let store = Store::open(options.clone()).await.expect("Redis is there");
     let first = enqueue(&store, &json!({"type": "echo", "args": []})).await;
     enqueue(&store, &json!({"type": "echo", "args": []})).await;
     let ttl = Duration::from_secs(600);
@@ -140,9 +141,12 @@ async fn when_memory_is_full_new_work_is_refused_and_old_work_goes_on() {
 
     assert!(store.renew_leadership(&token, ttl).await.expect("Redis is there"));
     assert!(store.release_leadership(&token).await.expect("Redis is there"));
+    // Somebody else starts, and takes over.
+    let store = Store::open(options).await.expect("what is there needs no room");
     let Acquired::Leads(token) = store.acquire_leadership("b", ttl, None).await.expect("Redis is there") else {
         panic!("it was released")
     };
+    store.settle().await.expect("so it is for a leader that settles what it will seal");
     for partition in store.partitions() {
         assert_eq!(store.seal(partition, &token).await.expect("Redis is there"), Sealed::Sealed);
     }

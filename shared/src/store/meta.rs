@@ -27,9 +27,15 @@ impl Store {
     pub async fn settle(&self) -> Result<(), StoreError> {
         let configured = self.keys().partitions();
         let meta = self.keys().meta();
-        let ours = format!("{configured}/{FORMAT}");
-        self.send(redis::cmd("HSETNX").arg(&meta).arg(PARTITIONS).arg(ours)).await?;
-        let found = self.meta_text(PARTITIONS).await?.unwrap_or_default();
+        let found = match self.meta_text(PARTITIONS).await? {
+            // Nothing is written where it stands already: a leader is needed also when memory is full.
+            Some(found) => found,
+            None => {
+                let ours = format!("{configured}/{FORMAT}");
+                self.send(redis::cmd("HSETNX").arg(&meta).arg(PARTITIONS).arg(ours)).await?;
+                self.meta_text(PARTITIONS).await?.unwrap_or_default()
+            }
+        };
         let (partitions, format) = found.split_once('/').map_or((found.as_str(), None), |(n, of)| (n, Some(of)));
         let number =
             |text: &str| text.parse::<u64>().map_err(|_| StoreError::corrupt(&meta, "`partitions` is unknown"));
