@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use redis::aio::MultiplexedConnection;
 
 const PLACES: [&str; 13] = [
-    "state", "attempt", "lease", "worker", "held", "seq", "created", "enqueued", "started", "ended", "queue", "type",
-    "request",
+    "state", "attempt", "lease", "worker", "held", "seq", "enqueued", "started", "ended", "created", "request",
+    "queue", "type",
 ];
 
 /// The lines by name; those that are empty are left out.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::record::{envelope, json_value, lines, record};
+use super::record::{envelope, json_values, lines, record};
 use super::{Held, Store, StoreError, script};
 use crate::clock::BootInstant;
 use crate::id::{JobId, Partition, nonce};
-use crate::job::{Failure, Job, Lease, Verdict};
+use crate::job::{Failure, Job, Verdict};
 use crate::name::{QueueName, WorkerId};
 
 /// A request for jobs. Made once and sent as often as needed: the same request is given the same jobs.
@@ -154,23 +154,19 @@ impl Store {
         let since = BootInstant::now();
         let reply = self.run(&script::claim, &keys, names, args).await?;
         self.heard(&reply, 1, since)?;
-        reply
-            .into_lists(2)
-            .map(|item| {
-                let item = item?;
-                let text = item.text(0)?;
-                let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
-                let hash = lines(keys.job(id), &item.text(2)?);
-                let lease: Lease = hash.required("lease")?;
-                let envelope = envelope(&keys.envelope(id), &item.text(1)?);
-                let errors = item.list(3)?.texts(0)?;
-                let errors = errors.iter().map(|text| json_value(&keys.errors(id), text)).collect::<Result<_, _>>()?;
-                let parents = item.list(4)?.texts(0)?;
-                let parents = parents.iter().map(|text| json_value(&keys.out(id), text)).collect::<Result<_, _>>()?;
-                let job = Job { envelope, record: record(id, &hash)?, result: None, errors, parent_results: parents };
-                Ok(Claimed { job, held: Held { id, lease, partition }, since })
-            })
-            .collect()
+        let (mut items, mut claimed) = (reply.items(2), Vec::with_capacity(wanted));
+        while !items.is_empty() {
+            let text = items.text()?;
+            let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
+            let envelope = envelope(&keys.envelope(id), &items.text()?);
+            let fields = lines(keys.job(id), &items.text()?);
+            let errors = json_values(&keys.errors(id), &items.list()?)?;
+            let parent_results = json_values(&keys.out(id), &items.list()?)?;
+            let held = Held { id, lease: fields.required("lease")?, partition };
+            let job = Job { envelope, record: record(id, &fields)?, result: None, errors, parent_results };
+            claimed.push(Claimed { job, held, since });
+        }
+        Ok(claimed)
     }
 
     /// Ends attempts, each by the right of its lease. The answers come in the same order.
@@ -216,12 +212,13 @@ impl Store {
         i64::from(self.0.options.errors_kept).min(ERRORS_KEPT_MAX)
     }
 
-    /// outcome, delay, result or error, summary, event data.
-    pub(super) fn ending_args(&self, ending: &Ending) -> [Arg<'static>; 5] {
+    /// outcome, and unless that says all delay, result or error, summary, event data.
+    pub(super) fn ending_args(&self, ending: &Ending) -> Vec<Arg<'static>> {
         let ms = |delay: Duration| i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         let (outcome, delay_ms, json, summary, event) = match ending {
-            Ending::Completed { result } => {
-                let json = result.as_ref().map(Value::to_string).unwrap_or_default();
+            Ending::Completed { result: None } => return vec!["".into()],
+            Ending::Completed { result: Some(result) } => {
+                let json = result.to_string();
                 let summary = json.chars().take(RESULT_SUMMARY_CHARS_MAX).collect();
                 ("completed", 0, json, summary, String::new())
             }
@@ -238,7 +235,7 @@ impl Store {
                 ("returned", ms(*delay), String::new(), String::new(), failure.to_event_json().to_string())
             }
         };
-        [outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into()]
+        vec![outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into()]
     }
 
     /// The queues by partition, each once; partitions in the order in which they first appear.

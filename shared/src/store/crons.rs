@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::entries::{bare_entry, entry};
+use super::entries::{EntryText, bare_entry};
 use super::fields::Fields;
 use super::{Reply, Store, StoreError, StoredEntry, script};
 use crate::clock::{BootInstant, Timestamp};
@@ -112,7 +112,7 @@ impl Store {
         if reply.text(0)? != "ok" {
             return Ok(None);
         }
-        entry(&keys, &reply.list(2)?, reply.time(1)?).map(Some)
+        EntryText::take(&mut reply.items(2))?.read(&keys, reply.time(1)?).map(Some)
     }
 
     /// Looks at an entry.
@@ -219,10 +219,9 @@ impl Store {
             self.run(&script::cron_look, &keys, names.iter().map(|name| keys.cron(name)).collect(), args).await?;
         let read_at = self.heard(&reply, 0, sent)?;
         let mut found = Vec::with_capacity(names.len());
-        for item in reply.into_lists(1) {
-            // A name that nobody has is answered with no list.
-            let Ok(item) = item else { continue };
-            match entry(&keys, &item, read_at) {
+        let mut items = reply.items(1);
+        while !items.is_empty() {
+            match EntryText::take(&mut items)?.read(&keys, read_at) {
                 Ok(entry) => found.push(entry),
                 // One unreadable entry must not hide the others.
                 Err(error) => tracing::error!(error = %error, "a cron entry cannot be read"),

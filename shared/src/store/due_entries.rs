@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::connection::Arg;
-use super::entries::entry;
+use super::entries::EntryText;
 use super::{LeaderToken, Store, StoreError, StoredEntry, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::id::Partition;
@@ -80,12 +80,13 @@ impl Store {
         #[expect(clippy::cast_possible_truncation, reason = "a score in milliseconds, far below 2^53")]
         let next_at = reply.text(2)?.parse::<f64>().ok().map(|ms| Timestamp::from_ms(ms as i64));
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
-        for item in reply.into_lists(3) {
-            let item = item?;
-            match entry(&keys, &item, now) {
+        let mut items = reply.items(3);
+        while !items.is_empty() {
+            let text = EntryText::take(&mut items)?;
+            match text.read(&keys, now) {
                 Ok(entry) => entries.push(entry),
                 // One unreadable entry must not keep the others from firing.
-                Err(error) => unreadable.push(Unreadable { name: item.text(0)?, problem: error.to_string() }),
+                Err(error) => unreadable.push(Unreadable { name: text.name, problem: error.to_string() }),
             }
         }
         Ok(DueEntries::Due { now, next_at, entries, unreadable })

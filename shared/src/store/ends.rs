@@ -4,12 +4,11 @@
 //! attempt. Since the attempt is then known by nothing that never comes back, the script keeps for a while which jobs it ended
 //! for a request, so that the request can be sent again.
 
-use serde_json::Value;
-
 use super::attempts::{EndReply, Ending, end_reply};
 use super::connection::Arg;
-use super::record::{envelope, json_value, lines, record};
-use super::{PartitionKeys, Reply, Store, StoreError, script};
+use super::record::{envelope, json_value, json_values, lines, record};
+use super::reply::Items;
+use super::{PartitionKeys, Store, StoreError, script};
 use crate::id::{JobId, Partition};
 use crate::job::{Job, JobState, Lease};
 
@@ -77,50 +76,55 @@ impl Store {
         let mut args: Vec<Arg<'_>> = vec![format!("{}:{request}", self.errors_kept()).into()];
         for end in ends {
             names.extend([keys.job(end.id), keys.envelope(end.id), keys.out(end.id), keys.errors(end.id)]);
-            let (right, lease, worker, attempt) = match &end.right {
-                Right::Held(lease) => ("held", lease.as_ref(), "", String::new()),
-                Right::Presented(said) => (
-                    "presented",
-                    said.lease.as_ref().map_or("", AsRef::as_ref),
-                    said.worker.as_deref().unwrap_or_default(),
-                    said.attempt.map(|attempt| attempt.to_string()).unwrap_or_default(),
-                ),
+            let lease = match &end.right {
+                Right::Held(lease) => Some(lease),
+                Right::Presented(said) => said.lease.as_ref(),
             };
-            args.extend([end.id.to_string().into(), Arg::from(lease)]);
+            args.extend([end.id.to_string().into(), Arg::from(lease.map_or("", AsRef::as_ref))]);
             args.extend(self.ending_args(&end.ending));
-            args.extend([right.into(), worker.into(), attempt.into()]);
+            match &end.right {
+                Right::Held(_) => args.push("".into()),
+                Right::Presented(said) => args.extend([
+                    "presented".into(),
+                    said.worker.as_deref().unwrap_or_default().into(),
+                    said.attempt.map(|attempt| attempt.to_string()).unwrap_or_default().into(),
+                ]),
+            }
         }
         let reply = self.run(&script::finish, &keys, names, args).await?;
-        let answers = reply.into_lists(1).zip(ends).map(|(answer, end)| end_answer(&keys, end.id, &answer?));
-        answers.collect()
+        let mut items = reply.items(1);
+        ends.iter().map(|end| end_answer(&keys, end.id, &mut items)).collect()
     }
 }
 
-fn end_answer(keys: &PartitionKeys, id: JobId, answer: &Reply) -> Result<EndAnswer, StoreError> {
-    let code = answer.text(0)?;
-    let state = || answer.text(1)?.parse().map_err(|_| StoreError::corrupt(keys.job(id), "its state is unknown"));
+fn end_answer(keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<EndAnswer, StoreError> {
+    let code = items.text()?;
+    if code == "gone" {
+        return Ok(EndAnswer::Gone);
+    }
+    let state = items.text()?;
+    let conflict =
+        || state.parse().map(EndAnswer::Conflict).map_err(|_| StoreError::corrupt(keys.job(id), state.as_str()));
     if code == "conflict" {
-        return state().map(EndAnswer::Conflict);
+        return conflict();
     }
-    Ok(match end_reply(&code)? {
-        EndReply::Gone => EndAnswer::Gone,
-        EndReply::Stale => EndAnswer::Stale,
-        EndReply::Cancelled => EndAnswer::Conflict(state()?),
-        ended => EndAnswer::Ended(ended, Box::new(shown(keys, id, answer)?)),
-    })
+    match end_reply(&code)? {
+        EndReply::Gone => Ok(EndAnswer::Gone),
+        EndReply::Stale => Ok(EndAnswer::Stale),
+        EndReply::Cancelled => conflict(),
+        ended => Ok(EndAnswer::Ended(ended, Box::new(shown(keys, id, items)?))),
+    }
 }
 
-fn shown(keys: &PartitionKeys, id: JobId, answer: &Reply) -> Result<Job, StoreError> {
-    let all = |i: usize, key: &dyn Fn(JobId) -> String| {
-        let texts = answer.list(i)?.texts(0)?;
-        texts.iter().map(|text| json_value(&key(id), text)).collect::<Result<Vec<Value>, _>>()
-    };
-    let out = answer.text(4)?;
+fn shown(keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<Job, StoreError> {
+    let envelope = envelope(&keys.envelope(id), &items.text()?);
+    let record = record(id, &lines(keys.job(id), &items.text()?))?;
+    let out = items.text()?;
     Ok(Job {
-        envelope: envelope(&keys.envelope(id), &answer.text(2)?),
-        record: record(id, &lines(keys.job(id), &answer.text(3)?))?,
+        envelope,
+        record,
         result: (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?,
-        errors: all(5, &|id| keys.errors(id))?,
-        parent_results: all(6, &|id| keys.out(id))?,
+        errors: json_values(&keys.errors(id), &items.list()?)?,
+        parent_results: json_values(&keys.out(id), &items.list()?)?,
     })
 }

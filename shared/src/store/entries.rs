@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{PartitionKeys, Reply, StoreError};
+use super::reply::Items;
+use super::{PartitionKeys, StoreError};
 use crate::clock::Timestamp;
 use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Source, Standing, Timetable};
 use crate::id::{JobId, Partition};
@@ -137,21 +138,35 @@ impl StoredEntry {
     }
 }
 
-/// Reads `{name, fields and values joined by NUL, live runs, waiting}`.
-pub(super) fn entry(keys: &PartitionKeys, reply: &Reply, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
-    let name = reply.text(0)?;
-    if reply.len() == 1 {
-        return Err(StoreError::corrupt(name, "its keys hold something else than an entry"));
+/// An entry as scripts answer it.
+pub(super) struct EntryText {
+    pub(super) name: String,
+    /// Fields and values by turns, joined by NUL; nothing of what is no entry.
+    fields: String,
+    waiting: u64,
+    live: Vec<String>,
+}
+
+impl EntryText {
+    /// Takes an entry from an answer: name, fields, how many runs wait, how many are live, those.
+    pub(super) fn take(items: &mut Items<'_>) -> Result<Self, StoreError> {
+        let (name, fields) = (items.text()?, items.text()?);
+        Ok(Self { name, fields, waiting: items.int()?.unsigned_abs(), live: items.list()? })
     }
-    let hash = Fields::joined(format!("{}cron entry {name}", keys.root()), &reply.text(1)?);
-    let runs = reply.list(2)?.texts(0)?;
-    let run =
-        |text: &String| text.parse().map_err(|_| StoreError::corrupt(name.as_str(), format!("`{text}` as a run")));
-    Ok(StoredEntry {
-        live: runs.iter().map(run).collect::<Result<_, _>>()?,
-        waiting: reply.int(3)?.unsigned_abs(),
-        ..bare_entry(keys.partition(), &hash, read_at)?
-    })
+
+    pub(super) fn read(&self, keys: &PartitionKeys, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
+        let name = self.name.as_str();
+        if self.fields.is_empty() {
+            return Err(StoreError::corrupt(name, "its keys hold something else than an entry"));
+        }
+        let hash = Fields::joined(format!("{}cron entry {name}", keys.root()), &self.fields);
+        let run = |text: &String| text.parse().map_err(|_| StoreError::corrupt(name, format!("`{text}` as a run")));
+        Ok(StoredEntry {
+            live: self.live.iter().map(run).collect::<Result<_, _>>()?,
+            waiting: self.waiting,
+            ..bare_entry(keys.partition(), &hash, read_at)?
+        })
+    }
 }
 
 /// Reads the hash of an entry alone.

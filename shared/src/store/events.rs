@@ -1,10 +1,9 @@
 //! Reading events from the streams of all partitions.
 //!
-//! An entry of a stream holds what one call told, at most a hundred events: in its field `e`, four lines for each, which are
-//! its type, its source, its subject, and its data.
+//! An entry of a stream holds what one call told, at most a hundred events: for each a field, which is its type, with its
+//! source, its subject, and its data, a line each.
 
 use super::event_cursor::{EventCursor, Position};
-use super::fields::Fields;
 use super::{PartitionKeys, Reply, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::event::{Event, event_id};
@@ -115,31 +114,15 @@ pub(super) fn told(
 ) -> Result<Position, StoreError> {
     let behind = position(keys, entry)?;
     let passed = if after.is_at(behind) { after.passed } else { 0 };
-    let hash = Fields::new(keys.events(), &entry.list(1)?)?;
-    let text: String = match hash.text("e") {
-        Some(text) => text.to_owned(),
-        // As an older version wrote each event.
-        None => ["t", "o", "s", "d"]
-            .map(|name| hash.required::<String>(name))
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()?
-            .join("\n"),
-    };
-    let lines: Vec<&str> = text.split('\n').collect();
     let at = Timestamp::from_ms(i64::try_from(behind.ms).unwrap_or(i64::MAX));
-    let (events, rest) = lines.as_chunks::<4>();
-    if !rest.is_empty() {
-        return Err(StoreError::corrupt(keys.events(), behind.to_string()));
-    }
-    for (place, [kind, source, subject, data]) in events.iter().enumerate().skip(passed) {
-        let event = Event {
-            id: event_id(keys.root(), at, behind.seq, place),
-            kind: (*kind).to_owned(),
-            source: (*source).to_owned(),
-            subject: (*subject).to_owned(),
-            at,
-            data: (*data).to_owned(),
+    let events = entry.list(1)?.pairs()?;
+    for (place, (kind, lines)) in events.iter().enumerate().skip(passed) {
+        let mut lines = lines.splitn(3, '\n').map(str::to_owned);
+        let (Some(source), Some(subject), Some(data)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(StoreError::corrupt(keys.events(), behind.to_string()));
         };
+        let id = event_id(keys.root(), at, behind.seq, place);
+        let event = Event { id, kind: kind.clone(), source, subject, at, data };
         let is_last = place + 1 == events.len();
         found.push((partition, if is_last { behind } else { behind.within(place + 1) }, event));
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::record::{Said, envelope, json_value, lines, record};
+use super::record::{Said, envelope, json_value, json_values, lines, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::id::{JobId, Partition, nonce};
@@ -213,7 +213,7 @@ impl Store {
             record,
             parent_results,
             result: (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?,
-            errors: errors.iter().map(|text| json_value(&keys.errors(id), text)).collect::<Result<Vec<Value>, _>>()?,
+            errors: json_values(&keys.errors(id), &errors)?,
         }))
     }
 

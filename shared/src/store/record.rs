@@ -12,10 +12,11 @@ use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::job::{Envelope, Kept, Record};
 
-/// The lines that every record has: what changes on a job's way, then what its producer said of it.
+/// The lines that every record has: what changes on a job's way, then when and by whom it was asked for, then what its
+/// producer said of it, which whole queues have in common.
 const LINES: [&str; 13] = [
-    "state", "attempt", "lease", "worker", "held", "seq", "created", "enqueued", "started", "ended", "queue", "type",
-    "request",
+    "state", "attempt", "lease", "worker", "held", "seq", "enqueued", "started", "ended", "created", "request",
+    "queue", "type",
 ];
 
 /// As many attempts as scripts take for granted where no other number is noted.
@@ -29,14 +30,15 @@ pub(super) fn lines(key: String, text: &str) -> Fields {
     Fields::named(key, first.into_iter().chain(lines.filter_map(|line| line.split_once(' '))))
 }
 
-/// What a producer said of a job, as the lines of its record that repeat it, because scripts decide by it.
+/// Who asks for a job, and what its producer said of it, as the lines of its record that repeat it, because scripts decide
+/// by it.
 pub(super) struct Said(String);
 
 impl Said {
     /// `request`: who asks.
     pub(super) fn new(envelope: &Envelope, request: &str) -> Self {
         let Envelope { queue, job_type, priority, retry, .. } = envelope;
-        let mut said = Self(format!("{queue}\n{job_type}\n{request}\n"));
+        let mut said = Self(format!("{request}\n{queue}\n{job_type}\n"));
         said.note_some("priority", (*priority != 0).then(|| priority.to_string()));
         said.note_some("max", (retry.max_attempts != MAX_ATTEMPTS).then(|| retry.max_attempts.to_string()));
         let ms = |span: std::time::Duration| span.as_millis().to_string();
@@ -100,6 +102,11 @@ pub(super) fn envelope(key: &str, text: &str) -> Kept {
     Kept::new(key, text)
 }
 
+/// The JSON values that stand in a key, or in keys of its kind.
+pub(super) fn json_values(key: &str, texts: &[String]) -> Result<Vec<Value>, StoreError> {
+    texts.iter().map(|text| json_value(key, text)).collect()
+}
+
 /// The JSON value that stands in a key.
 pub(super) fn json_value(key: &str, text: &str) -> Result<Value, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::corrupt(key, error.to_string()))
@@ -119,9 +126,9 @@ mod tests {
 
     #[test]
     fn what_is_as_by_default_is_not_noted() {
-        assert_eq!(said(json!({"type": "a", "args": []})), "default\na\nr\n");
+        assert_eq!(said(json!({"type": "a", "args": []})), "r\ndefault\na\n");
         let more = json!({"type": "a", "args": [], "queue": "q", "priority": -1, "timeout_ms": 7, "retry": {"max_attempts": 9}});
-        assert_eq!(said(more), "q\na\nr\npriority -1\nmax 9\ntimeout 7\n");
+        assert_eq!(said(more), "r\nq\na\npriority -1\nmax 9\ntimeout 7\n");
     }
 
     #[test]

@@ -80,10 +80,9 @@ impl Reply {
         }
     }
 
-    /// The lists from `from` on, without copying them.
-    pub(crate) fn into_lists(self, from: usize) -> impl Iterator<Item = Result<Self, StoreError>> {
-        let script = self.script;
-        self.items.into_iter().skip(from).map(move |item| Self::new(script, item))
+    /// The items from `from` on, one after the other.
+    pub(crate) fn items(&self, from: usize) -> Items<'_> {
+        Items { reply: self, next: from }
     }
 
     pub(crate) fn lists(&self, from: usize) -> Result<Vec<Self>, StoreError> {
@@ -101,5 +100,37 @@ impl Reply {
 
     fn unexpected(&self, i: usize, found: Option<&Value>) -> StoreError {
         StoreError::corrupt(self.script, format!("item {i} of the answer was {found:?}"))
+    }
+}
+
+/// The items of an answer that has no lists within it: each is told by its length before it, because a list within an answer
+/// costs a script as much as reading a record.
+#[derive(Debug)]
+pub(crate) struct Items<'a> {
+    reply: &'a Reply,
+    next: usize,
+}
+
+impl Items<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next >= self.reply.len()
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, StoreError> {
+        let text = self.reply.text(self.next);
+        self.next += 1;
+        text
+    }
+
+    pub(crate) fn int(&mut self) -> Result<i64, StoreError> {
+        let number = self.reply.int(self.next);
+        self.next += 1;
+        number
+    }
+
+    /// How many there are, then each.
+    pub(crate) fn list(&mut self) -> Result<Vec<String>, StoreError> {
+        let count = self.int()?;
+        (0..count).map(|_| self.text()).collect()
     }
 }

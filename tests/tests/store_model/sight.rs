@@ -181,17 +181,15 @@ impl Real {
             let (ms, seq) = id.split_once('-').expect("a stream id");
             (ms.parse::<u64>().expect("a number"), seq.parse::<u64>().expect("a number"))
         });
-        let text = |fields: &[String]| fields.get(1).cloned().unwrap_or_default();
-        let lines: Vec<String> =
-            events.iter().flat_map(|(_, fields)| text(fields).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-        let (events, _) = lines.as_chunks::<4>();
+        let events: Vec<&[String; 2]> = events.iter().flat_map(|(_, fields)| fields.as_chunks::<2>().0).collect();
         // Heartbeats are told now and then, which is a matter of time.
-        let told = events[self.events_seen..].iter().filter(|[kind, ..]| kind != "job.heartbeat");
-        let told = told.map(|[kind, _, subject, _]| {
+        let told = events[self.events_seen..].iter().filter(|[kind, _]| kind != "job.heartbeat");
+        let told = told.map(|[kind, lines]| {
+            let subject = lines.lines().nth(1).unwrap_or_default();
             let subject = match kind.split('.').next() {
                 Some("job" | "dead_letter") => format!("job {}", self.label(subject)),
                 Some("workflow") => format!("flow {}", self.label(subject)),
-                _ => subject.clone(),
+                _ => subject.to_owned(),
             };
             (kind.clone(), subject)
         });

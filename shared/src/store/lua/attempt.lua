@@ -34,14 +34,14 @@ end
 
 local function tell_failed(job, item, state)
   tally(job).failed = tally(job).failed + 1
-  local data = job_data(job, ',"state":"' .. state .. '","attempt":' .. job.attempt)
-  tell('job.failed', 'workers', job.id, data .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started or NOW_MS))
+  local data = ',"state":"' .. state .. '","attempt":' .. job.attempt
+  tell_of(job, 'job.failed', 'workers', data .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started or NOW_MS))
     .. ',"error":' .. item.error .. '}')
   return data
 end
 
 local function tell_discarded(job, data, error)
-  tell('job.discarded', 'workers', job.id, data .. ',"total_attempts":' .. job.attempt .. ',"last_error":' .. error .. '}')
+  tell_of(job, 'job.discarded', 'workers', data .. ',"total_attempts":' .. job.attempt .. ',"last_error":' .. error .. '}')
 end
 
 local function keep_error(job, item)
@@ -52,18 +52,29 @@ end
 
 local ENDS = {}
 
+-- Times are the same for many jobs, and slow to read.
+local times = {}
+local function time(written)
+  local ms = times[written]
+  if not ms then
+    ms = tonumber(written)
+    times[written] = ms
+  end
+  return ms
+end
+
 function ENDS.completed(job, item, look)
-  local ended, started = tally(job), tonumber(job.started)
+  local ended, started, enqueued = tally(job), time(job.started), time(job.enqueued)
   ended.completed = ended.completed + 1
-  ended.ran_ms = ended.ran_ms + math.max(0, NOW_MS - started)
-  ended.waited_ms = ended.waited_ms + math.max(0, started - tonumber(job.enqueued))
+  if started < NOW_MS then ended.ran_ms = ended.ran_ms + NOW_MS - started end
+  if enqueued < started then ended.waited_ms = ended.waited_ms + started - enqueued end
   if job.failed then unset(job, 'failed') end
   if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
   job.ended = NOW
   enter(job, 'completed', NOW)
-  local result = #item.json > 0 and #item.json <= 1024 and ',"result":' .. item.json or ''
-  tell('job.completed', 'workers', job.id, job_data(job, ',"state":"completed","attempt":' .. job.attempt
-    .. ',"duration_ms":' .. text(NOW_MS - started) .. result .. '}'))
+  local result = item.json ~= '' and #item.json <= 1024 and ',"result":' .. item.json or ''
+  tell_of(job, 'job.completed', 'workers', ',"state":"completed","attempt":' .. job.attempt
+    .. ',"duration_ms":' .. text(NOW_MS - started) .. result .. '}')
   job_ended(job, look, item.summary)
 end
 
@@ -73,7 +84,7 @@ function ENDS.retryable(job, item)
   enter(job, 'retryable', text(due))
   set(job, 'due', text(due), 'delay', item.delay_ms)
   local data = tell_failed(job, item, 'retryable')
-  tell('job.retrying', 'workers', job.id, data .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"'
+  tell_of(job, 'job.retrying', 'workers', data .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"'
     .. rfc3339(due) .. '","retry_delay_ms":' .. item.delay_ms .. ',"error":' .. item.error .. '}')
 end
 
@@ -88,12 +99,12 @@ end
 function ENDS.dead(job, item, look)
   -- Before `dead` is set, because it changes the name of the index.
   leave(job)
+  count(job.queue, job.state, 'discarded')
   keep_error(job, item)
   job.state, job.ended = 'discarded', NOW
   set(job, 'dead', '1')
   place(key(ENDED, 'dead'), job.id, NOW)
   place(key(DEAD, job.queue), job.id, NOW)
-  count(job.queue, 'discarded', 1)
   tell_discarded(job, tell_failed(job, item, 'discarded'), item.error)
   job_ended(job, look, item.summary)
 end
@@ -111,9 +122,9 @@ function ENDS.returned(job, item)
   local due = NOW_MS + item.delay_ms
   enter(job, 'retryable', text(due))
   set(job, 'due', text(due), 'delay', item.delay_ms)
-  tell('job.retrying', 'workers', job.id, job_data(job, ',"state":"retryable","attempt":' .. job.attempt
+  tell_of(job, 'job.retrying', 'workers', ',"state":"retryable","attempt":' .. job.attempt
     .. ',"max_attempts":' .. (job.max or '3') .. ',"next_retry_at":"' .. rfc3339(due) .. '","retry_delay_ms":'
-    .. item.delay_ms .. ',"error":' .. item.error .. '}'))
+    .. item.delay_ms .. ',"error":' .. item.error .. '}')
 end
 
 -- What an end is to whoever waits for the job; nothing when it is none.

@@ -11,16 +11,14 @@
 --       job shares with others by a key: such a job is passed over, and stays where it is.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
--- Reply {"ok", now, {id, envelope, record, errors, results of the steps before}…}; the same jobs again when the same request is
---       sent again.
+-- Reply {"ok", now, then per job: id, envelope, record, how many errors, the errors, how many results of steps before, the
+--       results}; the same jobs again when the same request is sent again.
 
-local worker, wanted, lease_ms = arg(2), tonumber(arg(3)), tonumber(arg(4))
+local request, worker, wanted, lease_ms = arg(1), arg(2), tonumber(arg(3)), arg(4)
 
-local NONE = {}
-
--- What is handed out beside the record: read before the first write.
+-- What is handed out beside the record, if there is anything: read before the first write.
 local function extras(job)
-  if not job.parents and not job.lease then return { NONE, NONE } end
+  if not job.parents and not job.lease then return nil end
   local errors, parents = {}, {}
   for parent in string.gmatch(job.parents or '', '[^,]+') do
     table.insert(parents, redis.call('GET', key(OUT, parent)) or 'null')
@@ -31,22 +29,30 @@ local function extras(job)
 end
 
 local function envelopes_of(jobs)
-  local names = {}
-  for i, job in ipairs(jobs) do names[i] = key(ENV, job.id) end
-  return #names > 0 and redis.call('MGET', unpack(names)) or names
+  local ids = {}
+  for i, job in ipairs(jobs) do ids[i] = job.id end
+  return #ids > 0 and redis.call('MGET', unpack(keys_of(ENV, ids))) or ids
 end
 
-local function handed(job, envelope, extra)
-  return { job.id, envelope or '', job.text or job_text(job), extra[1], extra[2] }
+local reply = { 'ok', NOW_MS }
+local function hand_out(job, envelope, extra)
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3] = job.id, envelope or '', job.text or job_text(job)
+  if not extra then
+    reply[n + 4], reply[n + 5] = 0, 0
+  else
+    list_to(reply, extra[1])
+    list_to(reply, extra[2])
+  end
 end
 
-local replay = redis.call('GET', key(CLAIM, arg(1)))
+local replay = redis.call('GET', key(CLAIM, request))
 if replay then
-  local reply = { 'ok', NOW_MS }
-  for id, lease in string.gmatch(replay, '(%S+) (%S+)') do
+  for id in string.gmatch(replay, '%S+') do
     local job = job_read(id)
-    if job and job.state == 'active' and job.lease == lease then
-      table.insert(reply, handed(job, envelopes_of({ job })[1], extras(job)))
+    -- A lease says by which request it was given.
+    if job and job.state == 'active' and string.sub(job.lease, -1 - #request) == '-' .. request then
+      hand_out(job, envelopes_of({ job })[1], extras(job))
     end
   end
   return reply
@@ -111,7 +117,7 @@ for i = 7, #ARGV - 4 do
         table.insert(expired, id)
       elseif admitted(job) then
         job.extra = extras(job)
-        table.insert(picked, job)
+        picked[#picked + 1] = job
       end
     end
   end
@@ -133,11 +139,11 @@ local function deadline(held)
   return deadlines[held]
 end
 
-local reply, replayable, envelopes = { 'ok', NOW_MS }, {}, envelopes_of(picked)
+local by, replayable, envelopes = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}, envelopes_of(picked)
 for i, job in ipairs(picked) do
   local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
   local window_ms = windows[job.queue]
-  job.lease, job.worker, job.started, job.held = number .. '-' .. arg(1), worker, NOW, job.visibility or arg(4)
+  job.lease, job.worker, job.started, job.held = number .. '-' .. request, worker, NOW, job.visibility or lease_ms
   job.attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
   enter(job, 'active', deadline(job.held))
   if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
@@ -148,13 +154,12 @@ for i, job in ipairs(picked) do
     redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
   end
   if job.limit then limited(job, number) end
-  replayable[2 * i - 1], replayable[2 * i] = job.id, job.lease
-  tell('job.started', 'workers', job.id, job_data(job, ',"state":"active","worker_id":"' .. worker
-    .. '","attempt":' .. job.attempt .. '}'))
+  replayable[i] = job.id
+  tell_of(job, 'job.started', 'workers', by .. job.attempt .. '}')
   job.text = job_text(job)
-  reply[i + 2] = handed(job, envelopes[i], job.extra)
+  hand_out(job, envelopes[i], job.extra)
 end
 if #picked > 0 then
-  redis.call('SET', key(CLAIM, arg(1)), table.concat(replayable, ' '), 'PX', arg(5))
+  redis.call('SET', key(CLAIM, request), table.concat(replayable, ' '), 'PX', arg(5))
 end
 return reply

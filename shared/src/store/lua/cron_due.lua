@@ -3,7 +3,7 @@
 --
 -- KEYS  crons, fence. ARGV 1 token, 2 how many at most, 3 how many to pass over, the earliest: they are being decided on.
 -- Pre   the token is this partition's fence.
--- Reply {"ok", now, next instant that has not come (ms) or "", {name, fields joined, live runs, waiting}…} | {"fenced", now, fence}.
+-- Reply {"ok", now, next instant that has not come (ms) or "", entries as of cron_look} | {"fenced", now, fence}.
 
 local fence = redis.call('GET', key(FENCE)) or ''
 if fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
@@ -12,7 +12,7 @@ local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW, '+inf', 'BYSCORE', 'LI
 local reply = { 'ok', NOW_MS, head[2] ~= 'inf' and head[2] or '' }
 for i, entry in ipairs(entries_look(names)) do
   if entry then
-    reply[#reply + 1] = entry
+    entry_to(reply, entry)
   else
     redis.call('ZREM', key(CRONS), names[i])
   end

@@ -9,8 +9,8 @@
 -- Pre   the entry still has the revision and the next instant that were seen: a fire in between must not be undone.
 -- Post  a higher revision; instants that had come and are given up have their row; run_count, created_at, last_run_at and
 --       uid of an existing entry are as they were; it is in `declared` if and only if a file declares it.
--- Reply {"ok", now, {name, fields joined, live runs, waiting}} with the entry as it stands then | {"stale", now} | {"ok", …} again
---       when this very put was made before.
+-- Reply {"ok", now, the entry as it stands then, as of cron_look} | {"stale", now} | {"ok", …} again when this very put was
+--       made before.
 
 local name = arg(1)
 local entry = key(CRON, name)
@@ -21,11 +21,15 @@ redis.call('ZCARD', key(CRONS))
 -- A ledger keeps what befell its entry; one that has no rows needs no notes.
 local has_ledger = redis.call('XLEN', key(LEDGER, name)) > 0
 local is_declared = redis.call('SCARD', key(DECLARED)) > 0
+local function answered()
+  local reply = { 'ok', NOW_MS }
+  entry_to(reply, entries_look({ name })[1])
+  return reply
+end
 if rev ~= tonumber(arg(2)) then
   local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and kept == arg(3) and seen[3] == arg(5)
     and seen[4] == arg(4) and (seen[5] or '') == arg(10) and (seen[6] or '') == arg(16)
-  if repeated then return { 'ok', NOW_MS, entries_look({ name })[1] } end
-  return { 'stale', NOW_MS }
+  return repeated and answered() or { 'stale', NOW_MS }
 end
 if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
 local function note(change)
@@ -76,4 +80,4 @@ if arg(11) ~= '' then
 end
 if arg(14) ~= '' then tell(arg(14), 'cron', name, arg(15)) end
 redis.call('ZADD', key(CRONS), arg(9) ~= '' and arg(9) or '+inf', name)
-return { 'ok', NOW_MS, entries_look({ name })[1] }
+return answered()

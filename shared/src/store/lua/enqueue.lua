@@ -3,7 +3,7 @@
 --
 -- KEYS  events, due, parked, expires, then per job: job, env, and unique of its fingerprint if it
 --       has one; per queue: ready, queue, bell.
--- ARGV  per job: id, envelope, what its producer said, as lines of its record, with who asks as `request`; then "" for a job
+-- ARGV  per job: id, envelope, who asks and what its producer said, as lines of its record; then "" for a job
 --       that is simply available, or six lines: state wanted (available | scheduled | pending), time (ms: when it is due for
 --       `scheduled`), on conflict (reject | ignore | replace | replace_except_schedule | ""), states of the holder that conflict
 --       (joined by commas), period (ms) or "", rate of its queue ("<starts>:<ms>") or "".
@@ -14,19 +14,20 @@
 -- Reply {"ok", now, state, id, …}, where an ignored job has the state "ignored" and the id of the holder | {"exists", id} |
 --       {"duplicate", id of the holder, place in the batch}. A request sent twice makes its jobs once.
 
-local jobs = {}
+local jobs, k = {}, 6
 for i = 5, #ARGV, 4 do
   local id, env, said, terms = unpack(ARGV, i, i + 3)
   local job
   if terms == '' then
-    job = job_new(id, 'available', 0, env, said)
+    job = job_new(k, id, 'available', 0, env, said)
   else
     local state, time, on_conflict, states, period, rate =
       string.match(terms, '^(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)$')
-    job = job_new(id, state, tonumber(time), env, said)
+    job = job_new(k, id, state, tonumber(time), env, said)
     job.on_conflict, job.states, job.period, job.rate = on_conflict, states, tonumber(period), rate
   end
   jobs[#jobs + 1] = job
+  k = k + (job.unique and 3 or 2)
 end
 
 -- The job that stands in the way of this one. `taken`: fingerprints of jobs before it in the batch.
@@ -35,7 +36,7 @@ local function holder_of(job, taken)
   local id = redis.call('GET', key(UNIQUE, job.unique))
   local holder = id and job_read(id)
   if not holder or not string.find(',' .. job.states .. ',', ',' .. holder.state .. ',', 1, true) then return nil end
-  if job.period and tonumber(holder.created) + job.period <= NOW_MS then return nil end
+  if job.period and created_of(holder) + job.period <= NOW_MS then return nil end
   return holder
 end
 
@@ -57,7 +58,7 @@ for place, job in ipairs(jobs) do
   end
   if there > 0 and redis.call('EXISTS', names[place]) == 1 then
     local made = job_read(job.id)
-    if not made or made.request ~= job.request then return { 'exists', job.id } end
+    if not made or request_of(made) ~= request_of(job) then return { 'exists', job.id } end
     job.made = made.state
   end
   local holder = job.unique and not job.made and holder_of(job, taken)

@@ -11,7 +11,7 @@ local function live_runs(name)
 end
 
 -- Of each name, at most 100: {name, fields and values by turns, joined by NUL, {live run…}, waiting}, or false when there is no
--- such entry. What is no entry at all is {name}: it must not hide the others. The definition stands in a key of its own, so
+-- such entry. What is no entry at all has no fields: it must not hide the others. The definition stands in a key of its own, so
 -- that the hash stays small; an entry that was written before that was so has it among its fields.
 local function entries_look(names)
   local found, kept, beside = {}, {}, {}
@@ -29,7 +29,7 @@ local function entries_look(names)
       runs, line = redis.pcall('ZCARD', key(LIVE, name)), redis.pcall('LLEN', key(WAIT, name))
     end
     if flat.err or type(runs) == 'table' or type(line) == 'table' then
-      found[i] = { name }
+      found[i] = { name, '', {}, 0 }
     elseif #flat == 0 then
       found[i] = false
     else
@@ -41,4 +41,11 @@ local function entries_look(names)
     end
   end
   return found
+end
+
+-- Writes an entry behind an answer: name, fields, how many runs wait, how many are live, those.
+local function entry_to(answer, entry)
+  local n = #answer
+  answer[n + 1], answer[n + 2], answer[n + 3] = entry[1], entry[2], entry[4]
+  list_to(answer, entry[3])
 end

@@ -132,7 +132,7 @@ local function start(item)
     place(usual_key(READY, job.queue), job.id, ready_score(job))
     ring(job.queue, 1)
   end
-  count(job.queue, 'available', 1)
+  count(job.queue, nil, 'available')
   tell_enqueued(job)
 end
 
@@ -231,8 +231,7 @@ while arg(i + 12) do
   }
   k, i = k + 4, i + 13
   if decision ~= 'skip' then
-    item.job = job_new(id, 'available', 0, env, said)
-    item.job.env_key = KEYS[k + 1]
+    item.job = job_new(k, id, 'available', 0, env, said)
     k, i = k + 2, i + 3
     expect(item.job.queue)
   end

@@ -12,10 +12,11 @@ for p = 0, tonumber(arg(2)) - 1 do
   table.insert(flow, arg(i + 1 + 2 * p))
 end
 i = i + 2 * tonumber(arg(2))
-local jobs = {}
+local jobs, k = {}, 7
 for step = 4 + i, #ARGV, 4 do
   local id, state, env, said = unpack(ARGV, step, step + 3)
-  jobs[#jobs + 1] = job_new(id, state, 0, env, said)
+  jobs[#jobs + 1] = job_new(k, id, state, 0, env, said)
+  k = k + 5
 end
 
 if redis.call('EXISTS', key(FLOW, arg(1))) == 1 then return { 'ok', NOW_MS } end

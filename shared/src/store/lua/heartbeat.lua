@@ -27,8 +27,8 @@ local function extend(job, lease)
   local told = tonumber(job.told or '0')
   if told >= tonumber(job.started or '0') and NOW_MS - told < told_apart then return end
   set(job, 'told', NOW)
-  tell('job.heartbeat', 'workers', job.id, job_data(job, ',"state":"active","worker_id":'
-    .. cjson.encode(job.worker or ANONYMOUS) .. ',"attempt":' .. job.attempt .. ',"visible_until":"' .. rfc3339(deadline) .. '"}'))
+  tell_of(job, 'job.heartbeat', 'workers', ',"state":"active","worker_id":'
+    .. cjson.encode(job.worker or ANONYMOUS) .. ',"attempt":' .. job.attempt .. ',"visible_until":"' .. rfc3339(deadline) .. '"}')
 end
 
 local ids = {}

@@ -7,7 +7,7 @@ local function write_envelopes(jobs)
   for _, job in ipairs(jobs) do
     if not job.made and not job.ignored then
       local n = #values
-      values[n + 1], values[n + 2] = key(ENV, job.id), job.env
+      values[n + 1], values[n + 2] = job.env_key, job.env
     end
   end
   each_part(values, function(...) redis.call('MSET', ...) end)
@@ -45,12 +45,12 @@ local function take_in(job)
   if job.state == 'pending' then score = NOW_MS end
   local _, index = index_of(job, job.state)
   place(index, job.id, job.state == 'available' and ready_score(job) or text(score))
-  count(job.queue, job.state, 1)
+  count(job.queue, nil, job.state)
   if job.state == 'available' then
     ring(job.queue, 1)
     tell_enqueued(job)
   elseif job.state == 'scheduled' then
-    tell('job.scheduled', 'api', job.id, job_data(job, ',"state":"scheduled","scheduled_at":"' .. rfc3339(job.time) .. '"}'))
+    tell_of(job, 'job.scheduled', 'api', ',"state":"scheduled","scheduled_at":"' .. rfc3339(job.time) .. '"}')
   elseif job.state == 'discarded' then
     tell_expired(job)
   end

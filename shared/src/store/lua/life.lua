@@ -2,9 +2,9 @@
 -- expire, flow_create.
 
 local function tell_expired(job)
-  local created = tonumber(job.created)
-  tell('job.expired', 'scheduler', job.id, job_data(job, ',"state":"discarded","created_at":"' .. rfc3339(created)
-    .. '","expired_at":"' .. rfc3339(NOW_MS) .. '","ttl_ms":' .. (tonumber(job.expires) - created) .. '}'))
+  local created = created_of(job)
+  tell_of(job, 'job.expired', 'scheduler', ',"state":"discarded","created_at":"' .. rfc3339(created)
+    .. '","expired_at":"' .. rfc3339(NOW_MS) .. '","ttl_ms":' .. (tonumber(job.expires) - created) .. '}')
 end
 
 local EXPIRED = 'expired before it was claimed'

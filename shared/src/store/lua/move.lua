@@ -116,7 +116,7 @@ local function leave_line(cron, id)
   place(key(WAITING), id)
 end
 
--- Takes a job out of the index of its state, and out of the lists of times that concern it only there.
+-- Takes a job out of the index of its state, and out of the lists of times that concern it only there; the caller counts.
 local function leave(job)
   if job.expires then place(key(EXPIRES), job.id) end
   if job.timeout then place(key(TIMEOUTS), job.id) end
@@ -124,18 +124,17 @@ local function leave(job)
   local kind, index = index_of(job, job.state)
   if kind == 'list' then leave_line(job.cron, job.id) else place(index, job.id) end
   if job.dead then place(key(DEAD, job.queue), job.id) end
-  count(job.queue, job.state, -1)
 end
 
 -- Moves a job to `state` with a score (a time in ms, as text); the caller tells the event.
 local function enter(job, state, score)
   leave(job)
+  count(job.queue, job.state, state)
   job.state = state
   change(job)
   local _, index = index_of(job, state)
   place(index, job.id, score)
   if job.expires and state == 'available' then place(key(EXPIRES), job.id, job.expires) end
-  count(job.queue, state, 1)
 end
 
 -- scheduled, retryable, pending, active → available. `seq` nil: a new place at the end of its priority.
@@ -146,6 +145,6 @@ local function make_available(job, seq)
 end
 
 local function tell_enqueued(job)
-  tell('job.enqueued', 'api', job.id, job_data(job, ',"state":"available","attempt":' .. job.attempt .. ',"priority":'
-    .. (job.priority or '0') .. '}'))
+  tell_of(job, 'job.enqueued', 'api', ',"state":"available","attempt":' .. job.attempt .. ',"priority":'
+    .. (job.priority or '0') .. '}')
 end

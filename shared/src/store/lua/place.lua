@@ -38,14 +38,15 @@ local function send(command, index, args)
   end)
 end
 
--- How many jobs of a queue are in a state.
-local function count(queue, state, delta)
+-- A job of a queue was in one state and is in another; nil: in none.
+local function count(queue, before, after)
   local of = counts[queue]
   if not of then
     of = {}
     counts[queue] = of
   end
-  of[state] = (of[state] or 0) + delta
+  if before then of[before] = (of[before] or 0) - 1 end
+  if after then of[after] = (of[after] or 0) + 1 end
 end
 
 local function ring(queue, times)

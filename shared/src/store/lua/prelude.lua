@@ -45,5 +45,12 @@ local function text(number)
   return written
 end
 
+-- Writes a list behind an answer: how many there are, then each. A table within a table is slow to answer.
+local function list_to(answer, list)
+  local n = #answer + 1
+  answer[n] = #list
+  for i, item in ipairs(list) do answer[n + i] = item end
+end
+
 local NOW_MS = now_ms()
 local NOW = text(NOW_MS)

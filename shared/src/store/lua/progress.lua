@@ -7,7 +7,7 @@ if not job then return { 'gone', NOW_MS } end
 if TERMINAL[job.state] then return { 'conflict', NOW_MS, job.state } end
 redis.call('GET', key(PROGRESS, job.id))
 redis.call('SET', key(PROGRESS, job.id), arg(2))
-tell('job.progress', 'workers', job.id, job_data(job, ',"worker_id":' .. cjson.encode(job.worker or ANONYMOUS)
+tell_of(job, 'job.progress', 'workers', ',"worker_id":' .. cjson.encode(job.worker or ANONYMOUS)
   .. ',"attempt":' .. job.attempt .. ',"progress_percent":' .. arg(3)
-  .. (arg(4) ~= '' and ',"progress_message":' .. arg(4) or '') .. '}'))
+  .. (arg(4) ~= '' and ',"progress_message":' .. arg(4) or '') .. '}')
 return { 'ok', NOW_MS }

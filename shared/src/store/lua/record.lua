@@ -1,22 +1,32 @@
 -- The record of a job: read, told of, changed in place, written at the end of the call.
 --
--- It is a text of lines. Those that every record has come first, each in its place: what changes on a job's way, then what its
--- producer said of it (an empty line: nothing). Whatever else there is to note has a line of its own, `name value`. One match
--- reads it, and what the producer said is handed on as it stands. record.rs is its counterpart.
+-- It is a text of lines. Those that every record has come first, each in its place (an empty line: nothing): what changes on
+-- a job's way, then when and by whom it was asked for, then what its producer said of it, which whole queues have in common.
+-- Whatever else there is to note has a line of its own, `name value`. One match reads it, and what the producer said is handed
+-- on as it stands. record.rs is its counterpart.
 
 -- The worker of a claim that did not say who asked.
 local ANONYMOUS = 'anonymous'
 
 local TERMINAL = { completed = true, cancelled = true, discarded = true }
 
--- queue, type, request, notes.
-local SAID = '(%C*)\n(%C*)\n(%C*)\n(.*)$'
--- state, attempt, lease, worker, held, place in the queue, created, enqueued, started, ended, then what was said.
-local LINES = '^(%a+)\n(%d+)\n(%C*)\n(%C*)\n(%C*)\n(%d+)\n(%d+)\n(%d+)\n(%C*)\n(%C*)\n((%C*)\n(%C*)\n(%C*)\n(.*))$'
+-- state, attempt, lease, worker, held, place in the queue, enqueued, started, ended, origin (created, request), what was said.
+local LINES = '^(%a+)\n(%d+)\n(%C*)\n(%C*)\n(%C*)\n(%d+)\n(%d+)\n(%C*)\n(%C*)\n(%d+\n%C*)\n(.*)$'
+
+-- What was said of a job, read: queue, type, and notes if there are any. Most jobs that meet in a call have the same.
+local sayings = {}
+local function saying(said)
+  local known = sayings[said]
+  if known == nil then
+    local queue, kind, notes = string.match(said, '^(%C*)\n(%C*)\n(.*)$')
+    known = queue and { queue = queue, type = kind, notes = notes ~= '' and notes } or false
+    sayings[said] = known
+  end
+  return known
+end
 
 -- What is noted beside the lines that every record has, as fields of the job.
 local function notes_read(job, notes)
-  if notes == '' then return end
   job.notes = {}
   for name, value in string.gmatch(notes, '(%S+) (%C*)\n') do
     job[name] = value
@@ -26,23 +36,32 @@ end
 
 -- The record as a table; nil when the text is none.
 local function job_parse(id, name, record)
-  local state, attempt, lease, worker, held, seq, created, enqueued, started, ended, said, queue, kind, request, notes =
-    string.match(record, LINES)
-  if not state then return nil end
+  local state, attempt, lease, worker, held, seq, enqueued, started, ended, origin, said = string.match(record, LINES)
+  local known = said and saying(said)
+  if not known then return nil end
   local job = {
-    id = id, key = name, state = state, attempt = attempt, seq = seq, created = created, enqueued = enqueued, said = said,
-    queue = queue, type = kind, request = request, changed = false,
+    id = id, key = name, state = state, attempt = attempt, seq = seq, enqueued = enqueued, origin = origin, said = said,
+    queue = known.queue, type = known.type, changed = false, text = false,
     lease = lease ~= '' and lease or nil, worker = worker ~= '' and worker or nil, held = held ~= '' and held or nil,
     started = started ~= '' and started or nil, ended = ended ~= '' and ended or nil,
   }
-  notes_read(job, notes)
+  if known.notes then notes_read(job, known.notes) end
   return job
+end
+
+-- When it came to be (ms), and who asked for it: seldom wanted.
+local function created_of(job)
+  return tonumber(string.match(job.origin, '^%d+'))
+end
+
+local function request_of(job)
+  return string.match(job.origin, '\n(.*)$')
 end
 
 -- What was said, and is noted: as it was read, unless a note has changed.
 local function said_by(job)
   if job.said then return job.said end
-  local lines = { job.queue, job.type, job.request }
+  local lines = { job.queue, job.type }
   for _, name in ipairs(job.notes) do
     if job[name] then lines[#lines + 1] = name .. ' ' .. job[name] end
   end
@@ -52,8 +71,8 @@ end
 
 local function job_text(job)
   return job.state .. '\n' .. job.attempt .. '\n' .. (job.lease or '') .. '\n' .. (job.worker or '') .. '\n'
-    .. (job.held or '') .. '\n' .. job.seq .. '\n' .. job.created .. '\n' .. job.enqueued .. '\n' .. (job.started or '') .. '\n'
-    .. (job.ended or '') .. '\n' .. said_by(job)
+    .. (job.held or '') .. '\n' .. job.seq .. '\n' .. job.enqueued .. '\n' .. (job.started or '') .. '\n'
+    .. (job.ended or '') .. '\n' .. job.origin .. '\n' .. said_by(job)
 end
 
 -- Every record is read once a call, and is what this call has made of it; false: there is none.
@@ -70,10 +89,17 @@ local function job_read(id)
   return job or nil
 end
 
--- Reads at once the records that are about to be asked for; raises when a key holds no text.
-local function jobs_read(ids)
-  local names = {}
-  for i, id in ipairs(ids) do names[i] = key(JOB, id) end
+-- The keys of this kind, of each id.
+local function keys_of(kind, ids)
+  local names, root = {}, ROOT .. kind
+  for i, id in ipairs(ids) do names[i] = root .. id end
+  return names
+end
+
+-- Reads at once the records that are about to be asked for; raises when a key holds no text. `names`: their keys, if they are
+-- at hand.
+local function jobs_read(ids, names)
+  names = names or keys_of(JOB, ids)
   local from = 0
   each_part(names, function(...)
     for i, record in ipairs(redis.call('MGET', ...)) do
@@ -88,27 +114,31 @@ local function jobs_read(ids)
   end)
 end
 
--- A job that is about to be made. `said`: the lines of its producer; `time` (ms): when it is due, if it is scheduled.
-local function job_new(id, state, time, env, said)
-  local queue, kind, request, notes = string.match(said, SAID)
+-- A job that is about to be made. `k`: the place of its keys, record and envelope; `described`: who asks, and the lines of its
+-- producer; `time` (ms): when it is due, if it is scheduled.
+local function job_new(k, id, state, time, env, described)
+  local request, said = string.match(described, '^(%C*)\n(.*)$')
+  local known = saying(said)
   local job = {
-    id = id, key = key(JOB, id), state = state, attempt = '0', seq = '', created = NOW, enqueued = NOW, said = said,
-    queue = queue, type = kind, request = request, changed = false, time = time, env = env, rate = '',
+    id = id, key = KEYS[k], env_key = KEYS[k + 1], state = state, attempt = '0', seq = '', enqueued = NOW, origin = NOW .. '\n' .. request,
+    said = said, queue = known.queue, type = known.type, changed = false, time = time, env = env, rate = '',
   }
-  notes_read(job, notes)
+  if known.notes then notes_read(job, known.notes) end
   return job
 end
 
--- The fields with which every event of a job begins, and others behind them.
-local function job_data(job, others)
-  return '{"job_id":"' .. job.id .. '","job_type":"' .. job.type .. '","queue":"' .. job.queue .. '"' .. others
+-- Tells an event of a job: its data begins as that of all events of jobs, and ends with `others`.
+local function tell_of(job, kind, source, others)
+  local n = #told
+  told[n + 1], told[n + 2] = kind, source .. '\n' .. job.id .. '\n{"job_id":"' .. job.id .. '","job_type":"' .. job.type
+    .. '","queue":"' .. job.queue .. '"' .. others
 end
 
 local changed = {}
 
 -- The record will be written. Lines that every record has are changed in place, notes by `set` and `unset`.
 local function change(job)
-  job.text = nil
+  job.text = false
   if job.changed then return end
   job.changed = true
   changed[#changed + 1] = job

@@ -22,6 +22,7 @@ if job.cron and arg(2) == '0' then
 end
 if job.unique then redis.call('SET', key(UNIQUE, job.unique), job.id, 'NX') end
 leave(job)
+count(job.queue, job.state, 'available')
 job.ended, job.started = nil, nil
 unset(job, 'dead', 'failed', 'delay', 'due', 'crashes', 'returns', 'expired', 'previous')
 -- Whoever revives a job wants it to run: a time that has passed does not count.
@@ -36,8 +37,7 @@ else
   place(key(READY, job.queue), job.id, ready_score(job))
   ring(job.queue, 1)
 end
-count(job.queue, 'available', 1)
 if job.cron then redis.call('ZADD', key(LIVE, job.cron), NOW_MS, job.id) end
-tell('dead_letter.retried', 'api', job.id, job_data(job, '}'))
+tell_of(job, 'dead_letter.retried', 'api', '}')
 tell_enqueued(job)
 return { 'ok', NOW_MS }

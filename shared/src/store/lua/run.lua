@@ -79,8 +79,8 @@ local function cancel_job(job, look, by, reason)
   enter(job, 'cancelled', NOW)
   set(job, 'previous', before)
   if job.waits then unset(job, 'waits') end
-  tell('job.cancelled', 'api', job.id, job_data(job, ',"state":"cancelled","previous_state":"' .. before
-    .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}'))
+  tell_of(job, 'job.cancelled', 'api', ',"state":"cancelled","previous_state":"' .. before
+    .. '","cancelled_by":"' .. by .. '"' .. (reason ~= '' and ',"reason":' .. cjson.encode(reason) or '') .. '}')
   job_ended(job, look, reason)
   if before == 'active' and job.worker then redis.pcall('PUBLISH', ARGV[4] .. job.worker, job.id) end
 end
