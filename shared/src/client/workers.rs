@@ -77,8 +77,12 @@ impl Client {
     ///
     /// When Redis cannot be reached.
     pub async fn holds_back(&self, worker: &WorkerId) -> Result<bool, ClientError> {
-        let (order, info) = tokio::try_join!(self.store.order_of(worker), self.store.worker(worker))?;
-        Ok(order.is_some() || info.is_some_and(|info| info.is_winding_up()))
+        let (order, info) = self.store.standing_of(worker).await?;
+        if order.is_some() {
+            // Whoever asks is still there, and so is the order.
+            return Ok(self.store.order_of(worker).await?.is_some());
+        }
+        Ok(info.is_some_and(|info| info.is_winding_up()))
     }
 }
 

@@ -143,6 +143,21 @@ impl Store {
         }
     }
 
+    /// What a worker was told to do, and what it last said of itself.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached.
+    pub async fn standing_of(
+        &self,
+        worker: &WorkerId,
+    ) -> Result<(Option<WorkerOrder>, Option<WorkerInfo>), StoreError> {
+        let mut get = redis::cmd("MGET");
+        get.arg(self.keys().order(worker)).arg(self.keys().worker(worker));
+        let found = Reply::new("worker", self.send(&get).await?)?;
+        Ok((WorkerOrder::named(&found.text(0)?), serde_json::from_str(&found.text(1)?).ok()))
+    }
+
     /// Tells an event of something that is in no partition. `data` is a JSON object.
     ///
     /// # Errors
