@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ledger_stream::{Item, READ_AT_ONCE, item};
+use super::ledger_list::{Item, READ_AT_ONCE, item};
 use super::{Reply, Store, StoreError, script};
 use crate::cron::{LedgerRow, RunEnd, position};
 use crate::id::{JobId, Partition};

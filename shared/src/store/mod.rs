@@ -44,7 +44,7 @@ mod keys;
 mod leadership;
 mod leases;
 mod ledger;
-mod ledger_stream;
+mod ledger_list;
 mod ledger_tail;
 mod life;
 mod limits;
