@@ -110,18 +110,18 @@ impl LedgerQuery {
     }
 }
 
-/// Whether the stream position `a` is older than `b`.
+/// Whether the position `a` is older than `b`.
 #[must_use]
 pub fn comes_before(a: &str, b: &str) -> bool {
     position(a) < position(b)
 }
 
-/// `<ms>-<seq>` as numbers.
+/// `<ms>-<number>` as numbers.
 #[must_use]
 pub(crate) fn position(text: &str) -> Option<(u64, u64)> {
-    let (ms, seq) = text.split_once('-')?;
+    let (ms, count) = text.split_once('-')?;
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-    Some((number(ms)?, number(seq)?))
+    Some((number(ms)?, number(count)?))
 }
 
 impl FromStr for LedgerOrder {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::fields::Fields;
-use super::{Reply, Store, StoreError};
+use super::ledger_pages::Pages;
+use super::{Store, StoreError};
 use crate::clock::Timestamp;
 use crate::id::Partition;
 use crate::name::CronName;
@@ -17,8 +17,6 @@ pub struct DecidedInstants {
     pub forgotten_before: Option<Timestamp>,
 }
 
-const ROWS_AT_ONCE: usize = 1000;
-
 impl Store {
     /// Reads which instants of an entry led to a job.
     ///
@@ -26,29 +24,25 @@ impl Store {
     ///
     /// When Redis cannot be reached, or what it holds is not a ledger.
     pub async fn decided_instants(&self, name: &CronName, partition: Partition) -> Result<DecidedInstants, StoreError> {
-        let key = self.key(partition).ledger(name);
-        let (mut decided, mut from, mut rows) = (DecidedInstants::default(), "-".to_owned(), 0_u64);
-        let mut oldest = None;
+        let mut pages = Pages::new(self, self.key(partition).ledger(name));
+        let (mut decided, mut rows, mut oldest) = (DecidedInstants::default(), 0_u64, None);
         loop {
-            let mut range = redis::cmd("XRANGE");
-            range.arg(&key).arg(&from).arg("+").arg("COUNT").arg(ROWS_AT_ONCE);
-            let page = Reply::new("ledger", self.send(&range).await?)?;
-            for item in page.lists(0)? {
-                from = format!("({}", item.text(0)?);
+            let some = pages.next().await?;
+            if some.is_empty() {
+                break;
+            }
+            for row in some {
                 rows += 1;
-                let hash = Fields::new(key.clone(), &item.list(1)?)?;
+                let hash = row.fields(&pages.key);
                 let Some(at) = hash.time("s")? else { continue };
-                oldest = oldest.or(Some(at));
+                oldest = Some(at);
                 if hash.text("d") == Some("fired") && hash.text("k") != Some("manual") {
                     decided.fired.insert(at);
                 }
             }
-            if page.len() < ROWS_AT_ONCE {
-                break;
-            }
         }
         // Rows are dropped where there are more than are kept, and when they are too old.
-        if rows >= self.kept().ledger_rows || self.was_cut(&key).await? {
+        if rows >= self.kept().ledger_rows || pages.was_cut() {
             decided.forgotten_before = oldest.or(Some(self.clock().now()));
         }
         Ok(decided)

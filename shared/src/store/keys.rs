@@ -429,7 +429,7 @@ impl PartitionKeys {
         self.single(WAITING)
     }
 
-    /// The decisions of an entry and the ends of its runs: stream.
+    /// The decisions of an entry and the ends of its runs: list of rows, the oldest first.
     #[must_use]
     pub fn ledger(&self, name: &CronName) -> String {
         self.named(LEDGER, name)

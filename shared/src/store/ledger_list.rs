@@ -1,18 +1,17 @@
-//! A ledger as its stream has it, read from the newest item on.
+//! A ledger as its list has it, read from the newest row on.
 
 use std::collections::HashMap;
 
 use super::fields::Fields;
-use super::{Ledger, PartitionKeys, Reply, Store, StoreError};
+use super::ledger_pages::{Pages, Row};
+use super::{Ledger, LedgerNews, PartitionKeys, Store, StoreError};
 use crate::clock::Timestamp;
-use crate::cron::{EntryChange, LedgerDecision, LedgerNote, LedgerRow, RunEnd, position};
+use crate::cron::{EntryChange, LedgerDecision, LedgerNote, LedgerRow, RunEnd};
 use crate::id::JobId;
 use crate::job::JobState;
 use crate::name::CronName;
 
-pub(super) const READ_AT_ONCE: usize = 1000;
-
-/// One item of the stream.
+/// What a row tells.
 pub(super) enum Item {
     Decision(LedgerRow),
     End(JobId, RunEnd),
@@ -20,7 +19,7 @@ pub(super) enum Item {
 }
 
 impl Store {
-    /// Reads a ledger from the newest item on until it ends, its bounds are reached, or there is `enough`. Each row has its
+    /// Reads a ledger from the newest row on until it ends, its bounds are reached, or there is `enough`. Each row has its
     /// end, because ends come after their decisions and so are met first.
     pub(super) async fn read_ledger(
         &self,
@@ -28,18 +27,20 @@ impl Store {
         name: &CronName,
         enough: &(dyn Fn(&[LedgerRow]) -> bool + Sync),
     ) -> Result<Ledger, StoreError> {
-        let key = keys.ledger(name);
         let kept = self.kept();
         let rows_max = usize::try_from(kept.ledger_rows).unwrap_or(usize::MAX);
         let oldest = self.clock().now() - kept.ledger_age;
         let (mut ledger, mut ends) = (Ledger::default(), HashMap::new());
-        let mut until = "+".to_owned();
+        let mut pages = Pages::new(self, keys.ledger(name));
         loop {
-            let page = self.page_before(&key, &until).await?;
-            for entry in page.lists(0)? {
-                let place = entry.text(0)?;
-                until = format!("({place}");
-                match item(&key, place, &entry.list(1)?)? {
+            let rows = pages.next().await?;
+            if rows.is_empty() {
+                // An end without its decision: the decision was cut off.
+                ledger.is_cut = !ends.is_empty() || pages.was_cut();
+                return Ok(ledger);
+            }
+            for row in rows {
+                match item(&pages.key, &row)? {
                     // The newest end counts: a dead letter that was revived ends twice.
                     Some(Item::End(id, end)) => _ = ends.entry(id).or_insert(end),
                     Some(Item::Note(note)) => ledger.notes.push(note),
@@ -54,52 +55,38 @@ impl Store {
                     None => {}
                 }
             }
-            if page.len() < READ_AT_ONCE {
-                // An end without its decision: the decision was cut off.
-                ledger.is_cut = !ends.is_empty() || self.was_cut(&key).await?;
-                return Ok(ledger);
-            }
             if enough(&ledger.rows) {
                 return Ok(ledger);
             }
         }
     }
+}
 
-    async fn page_before(&self, key: &str, until: &str) -> Result<Reply, StoreError> {
-        let mut range = redis::cmd("XREVRANGE");
-        range.arg(key).arg(until).arg("-").arg("COUNT").arg(READ_AT_ONCE);
-        Reply::new("ledger", self.send(&range).await?)
-    }
-
-    /// Whether more was ever appended to a stream than it holds.
-    pub(super) async fn was_cut(&self, key: &str) -> Result<bool, StoreError> {
-        let exists = redis::cmd("EXISTS").arg(key).to_owned();
-        if self.send(&exists).await? != redis::Value::Int(1) {
-            return Ok(false);
+impl Item {
+    /// What whoever follows the ledger is told.
+    pub(super) fn news(self) -> Option<LedgerNews> {
+        match self {
+            Self::Decision(row) => Some(LedgerNews::Decided(row)),
+            Self::End(id, end) => Some(LedgerNews::Ended(id, end)),
+            Self::Note(_) => None,
         }
-        let info = Reply::new("ledger", self.send(redis::cmd("XINFO").arg("STREAM").arg(key)).await?)?;
-        let number = |name: &str| {
-            let at = (0..info.len()).step_by(2).find(|&i| info.text(i).is_ok_and(|text| text == name));
-            at.and_then(|i| info.int(i + 1).ok())
-        };
-        Ok(number("entries-added") > number("length"))
     }
 }
 
-pub(super) fn item(key: &str, place: String, fields: &Reply) -> Result<Option<Item>, StoreError> {
-    let hash = Fields::new(key.to_owned(), fields)?;
+pub(super) fn item(key: &str, row: &Row) -> Result<Option<Item>, StoreError> {
+    let hash = row.fields(key);
     if let Some(state) = hash.parsed("e")? {
         return Ok(Some(Item::End(hash.required("j")?, end(state, &hash)?)));
     }
     if let Some(word) = hash.text("x") {
-        let at = position(&place).and_then(|(ms, _)| i64::try_from(ms).ok()).map(Timestamp::from_ms);
+        let at = i64::try_from(row.position.0).ok().map(Timestamp::from_ms);
         let note = at.zip(EntryChange::read(word)).map(|(at, change)| LedgerNote { at, change });
         return Ok(note.map(Item::Note));
     }
-    row(place, &hash).map(Item::Decision).map(Some)
+    decided(row.place().to_owned(), &hash).map(Item::Decision).map(Some)
 }
 
-fn row(position: String, hash: &Fields) -> Result<LedgerRow, StoreError> {
+fn decided(position: String, hash: &Fields) -> Result<LedgerRow, StoreError> {
     let decision = match hash.text("d") {
         Some("fired") => LedgerDecision::Fired(hash.required("j")?),
         _ => LedgerDecision::Skipped { reason: hash.required("r")?, active: hash.parsed("l")? },

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::ledger_list::{Item, READ_AT_ONCE, item};
+use super::ledger_list::{Item, item};
+use super::ledger_pages::{Pages, Row};
 use super::{Reply, Store, StoreError, script};
 use crate::cron::{LedgerRow, RunEnd, position};
 use crate::id::{JobId, Partition};
@@ -17,10 +18,10 @@ pub enum LedgerNews {
     Ended(JobId, RunEnd),
 }
 
-/// Items of the stream for each row that may be shown: its decision and its end.
-const ITEMS_PER_ROW: u64 = 2;
+/// Rows of the list for each that may be shown: its decision and its end.
+const KEPT_PER_ROW: u64 = 2;
 /// And some for second ends and notes.
-const ITEMS_MORE: u64 = 100;
+const KEPT_MORE: u64 = 100;
 /// Entries whose ledgers are cut by one call.
 const CUT_AT_ONCE: usize = 100;
 
@@ -33,12 +34,12 @@ impl Store {
     pub async fn ledger_end(&self, name: &CronName) -> Result<String, StoreError> {
         let mut end = "0-0".to_owned();
         for partition in self.partitions() {
-            let mut range = redis::cmd("XREVRANGE");
-            range.arg(self.key(partition).ledger(name)).arg("+").arg("-").arg("COUNT").arg(1);
-            for entry in Reply::new("ledger", self.send(&range).await?)?.lists(0)? {
-                let place = entry.text(0)?;
-                if position(&place) > position(&end) {
-                    end = place;
+            let key = self.key(partition).ledger(name);
+            let range = redis::cmd("LRANGE").arg(&key).arg(-1).arg(-1).to_owned();
+            for text in Reply::new("ledger", self.send(&range).await?)?.texts(0)? {
+                let row = Row::read(&key, text)?;
+                if Some(row.position) > position(&end) {
+                    row.place().clone_into(&mut end);
                 }
             }
         }
@@ -53,23 +54,25 @@ impl Store {
     pub async fn ledger_news(&self, name: &CronName, behind: &str) -> Result<(Vec<LedgerNews>, String), StoreError> {
         let (mut news, mut end) = (Vec::new(), behind.to_owned());
         for partition in self.partitions() {
-            let keys = self.key(partition);
-            let key = keys.ledger(name);
-            let range = redis::cmd("XRANGE").arg(&key).arg(format!("({behind}")).arg("+").to_owned();
-            let page = Reply::new("ledger", self.send(range.clone().arg("COUNT").arg(READ_AT_ONCE)).await?)?;
-            for entry in page.lists(0)? {
-                let place = entry.text(0)?;
-                if position(&place) > position(&end) {
-                    end.clone_from(&place);
+            let mut pages = Pages::new(self, self.key(partition).ledger(name));
+            loop {
+                let mut rows = pages.next().await?;
+                let read = rows.len();
+                rows.retain(|row| Some(row.position) > position(behind));
+                for row in &rows {
+                    let item = item(&pages.key, row)?;
+                    news.extend(item.and_then(Item::news).map(|item| (row.position, item)));
+                    if Some(row.position) > position(&end) {
+                        row.place().clone_into(&mut end);
+                    }
                 }
-                match item(&key, place, &entry.list(1)?)? {
-                    Some(Item::Decision(row)) => news.push(LedgerNews::Decided(row)),
-                    Some(Item::End(id, end)) => news.push(LedgerNews::Ended(id, end)),
-                    Some(Item::Note(_)) | None => {}
+                if rows.is_empty() || rows.len() < read {
+                    break;
                 }
             }
         }
-        Ok((news, end))
+        news.sort_by_key(|(position, _)| *position);
+        Ok((news.into_iter().map(|(_, news)| news).collect(), end))
     }
 
     /// Cuts the ledgers of at most 100 entries, `from` the one of this rank on, to what may be shown. Says how many entries
@@ -85,16 +88,16 @@ impl Store {
         let ledgers: Vec<String> =
             names.iter().filter_map(|name| Some(keys.ledger(&name.parse::<CronName>().ok()?))).collect();
         if !ledgers.is_empty() {
-            let args = vec![self.ledger_items_max().into(), self.ledger_age_ms().into()];
+            let args = vec![self.ledger_kept().into(), self.ledger_age_ms().into()];
             self.run(&script::ledger_trim, &keys, ledgers, args).await?;
         }
         Ok(names.len())
     }
 
-    /// How many items a ledger's stream may hold.
-    pub(super) fn ledger_items_max(&self) -> i64 {
-        let items = self.kept().ledger_rows.saturating_mul(ITEMS_PER_ROW).saturating_add(ITEMS_MORE);
-        i64::try_from(items).unwrap_or(i64::MAX)
+    /// How many rows a ledger's list may hold.
+    pub(super) fn ledger_kept(&self) -> i64 {
+        let rows = self.kept().ledger_rows.saturating_mul(KEPT_PER_ROW).saturating_add(KEPT_MORE);
+        i64::try_from(rows).unwrap_or(i64::MAX)
     }
 
     /// How long rows of ledgers are kept.

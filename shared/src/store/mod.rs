@@ -45,6 +45,7 @@ mod leadership;
 mod leases;
 mod ledger;
 mod ledger_list;
+mod ledger_pages;
 mod ledger_tail;
 mod life;
 mod limits;
@@ -251,7 +252,7 @@ impl Store {
         let mut all_args: Vec<Arg<'_>> = vec![
             partition.root().into(),
             self.events_channel(partition).into(),
-            format!("{}:{}", kept.events, kept.ledger_rows).into(),
+            format!("{}:{}", kept.events, self.ledger_kept()).into(),
             self.0.keys.worker_channel("").into(),
         ];
         all_args.extend(args);

@@ -25,7 +25,9 @@ const EVENT: &str = include_str!("lua/event.lua");
 const PLACE: &str = include_str!("lua/place.lua");
 const RECORD: &str = include_str!("lua/record.lua");
 const MOVE: &str = include_str!("lua/move.lua");
-const RUN: &str = include_str!("lua/run.lua");
+const LEDGER: &str = include_str!("lua/ledger.lua");
+/// Its ledger keeps how a run ended.
+const RUN: &str = concat!(include_str!("lua/ledger.lua"), include_str!("lua/run.lua"));
 /// Made when the first step of a workflow ends; most jobs are none.
 const FLOWS: &str = concat!("function flows.make()\n", include_str!("lua/flow.lua"), "\nend\n");
 const LIFE: &str = include_str!("lua/life.lua");
@@ -134,8 +136,8 @@ scripts! {
     cron_aside: partition(),
     cron_due: partition(RECORD, ENTRY),
     cron_look: partition(RECORD, ENTRY),
-    cron_put: partition(RECORD, ENTRY),
-    cron_remove: partition(),
+    cron_put: partition(RECORD, ENTRY, LEDGER),
+    cron_remove: partition(LEDGER),
     fire: partition(RECORD, MOVE, RUN, ENTRY),
     seal: partition(),
     runs_look: partition(),

@@ -108,20 +108,9 @@ pub(crate) fn fire(count: usize) -> Vec<Batch> {
             cmd!("ZADD", "bare:{p00}:crons", 1_795_000_060_000_u64, format!("entry-{number}")),
             cmd!("ZADD", live, 1_795_000_000_000_u64, id(number)),
             cmd!(
-                "XADD",
+                "RPUSH",
                 format!("bare:{{p00}}:ledger:entry-{number}"),
-                "MAXLEN",
-                "~",
-                1000,
-                "*",
-                "d",
-                "fired",
-                "s",
-                1_795_000_000_000_u64,
-                "a",
-                1_795_000_000_001_u64,
-                "j",
-                id(number)
+                format!("1795000000001-1\0d\0fired\0j\0{}\0s\01795000000000\0a\01795000000001", id(number))
             ),
         ];
         commands.extend(told("cron.triggered", number));

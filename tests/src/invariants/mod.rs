@@ -30,6 +30,7 @@ pub fn violations(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
         found.extend(world.lists_for_people_say_what_the_indexes_say());
         found.extend(world.each_job_has_an_envelope());
         found.extend(world.the_declared_entries_are_those_with_a_source());
+        found.extend(world.each_ledger_is_numbered_without_gaps_and_its_time_never_falls());
         found.extend(world.what_may_expire_is_listed());
         found.extend(world.what_takes_too_long_is_listed());
         found.extend(world.each_fingerprint_names_its_job());

@@ -159,9 +159,7 @@ impl Real {
         let fields = snapshot.hash(&keys.cron(&name));
         let rows = match snapshot.0.get(&keys.ledger(&name)) {
             // Notes about the entry itself are no rows.
-            Some(Held::Stream(items)) => {
-                items.values().filter(|item| item.first().is_none_or(|field| field != "x")).count()
-            }
+            Some(Held::List(rows)) => rows.iter().filter(|row| row.split('\0').nth(1) != Some("x")).count(),
             _ => 0,
         };
         if fields.is_empty() && rows == 0 {

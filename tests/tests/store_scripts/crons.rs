@@ -121,8 +121,8 @@ pub(crate) fn cases() -> Vec<Case> {
         case!(ledger_trim, "a ledger with an old row", Once, |store| {
             registered(&store).await;
             // From the first second of 1970.
-            let mut old = redis::cmd("XADD");
-            old.arg(store.keys().partition(P0).ledger(&name())).arg("1-0").arg("x").arg("enabled");
+            let mut old = redis::cmd("RPUSH");
+            old.arg(store.keys().partition(P0).ledger(&name())).arg("1-1\0x\0enabled");
             old.exec_async(&mut shared().connection().await).await.expect("Redis is there");
             run(&store).await;
             call!(store => store.trim_ledgers(P0, 0).await)

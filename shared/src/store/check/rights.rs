@@ -54,7 +54,6 @@ const CALLS: &[&str] = &[
     "TIME",
     "UNWATCH",
     "XADD KEY * field value",
-    "XINFO STREAM KEY",
     "XLEN KEY",
     "XRANGE KEY - +",
     "XREAD COUNT 1 STREAMS KEY 0",

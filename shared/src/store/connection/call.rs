@@ -40,16 +40,13 @@ impl Call<'_> {
     }
 }
 
-/// The key of a command, which is its first argument in every command that the store sends but one: `XINFO STREAM key`.
+/// The key of a command, which is its first argument in every command that the store sends.
 fn key_of(command: &Cmd) -> Option<&[u8]> {
     let mut words = command.args_iter().filter_map(|word| match word {
         redis::Arg::Simple(word) => Some(word),
         _ => None,
     });
-    match words.next() {
-        Some(b"XINFO") => words.nth(1),
-        _ => words.next(),
-    }
+    words.nth(1)
 }
 
 fn is_noscript(error: &RedisError) -> bool {
@@ -103,7 +100,6 @@ mod tests {
     fn the_key_of_a_command_is_found() {
         let key = |words: &[&str]| key_of(redis::cmd(words[0]).arg(&words[1..])).map(<[u8]>::to_vec);
         assert_eq!(key(&["GET", "k"]), Some(b"k".to_vec()));
-        assert_eq!(key(&["XINFO", "STREAM", "k"]), Some(b"k".to_vec()));
         assert_eq!(key(&["TIME"]), None);
     }
 }

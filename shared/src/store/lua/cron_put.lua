@@ -19,7 +19,8 @@ local kept = redis.call('GET', key(DEF, name)) or seen[2]
 local rev = tonumber(seen[1] or '0')
 redis.call('ZCARD', key(CRONS))
 -- A ledger keeps what befell its entry; one that has no rows needs no notes.
-local has_ledger = redis.call('XLEN', key(LEDGER, name)) > 0
+local ledger = key(LEDGER, name)
+local row = redis.call('LINDEX', ledger, '-1')
 local is_declared = redis.call('SCARD', key(DECLARED)) > 0
 local function answered()
   local reply = { 'ok', NOW_MS }
@@ -33,7 +34,7 @@ if rev ~= tonumber(arg(2)) then
 end
 if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
 local function note(change)
-  if has_ledger then redis.pcall('XADD', key(LEDGER, name), '*', 'x', change) end
+  if row then row = ledger_add(ledger, row, '\0x\0' .. change) end
 end
 local fields, gone = {}, {}
 local function put(field, value)
@@ -46,7 +47,7 @@ if rev == 0 then
   put('uid', arg(6))
   put('created', NOW)
   put('runs', '0')
-  redis.call('PERSIST', key(LEDGER, name))
+  redis.call('PERSIST', ledger)
   note('registered')
 elseif seen[4] ~= arg(4) then
   note(arg(4) == '1' and 'enabled' or 'disabled')
@@ -73,8 +74,8 @@ elseif is_declared then
 end
 if arg(11) ~= '' then
   local scheduled = tonumber(arg(12))
-  redis.pcall('XADD', key(LEDGER, name), 'MAXLEN', '~', string.match(ARGV[3], ':(%d+)$'), '*', 'd', 'skipped', 'r', arg(11), 's', scheduled, 'a', NOW_MS, 'n', arg(13),
-    'k', 'scheduled', 'j', '', 'l', '')
+  ledger_add(ledger, row, '\0d\0skipped\0r\0' .. arg(11) .. '\0s\0' .. arg(12) .. '\0a\0' .. NOW .. '\0n\0' .. arg(13)
+    .. '\0k\0scheduled')
   tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"' .. arg(11) .. '","scheduled_time":"'
     .. rfc3339(scheduled) .. '","scheduled_at":"' .. rfc3339(scheduled) .. '","skipped_count":' .. arg(13) .. '}')
 end

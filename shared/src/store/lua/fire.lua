@@ -45,22 +45,22 @@ local function first_there(ids)
   end
 end
 
--- Reads at once what can be asked of many entries at once: when each is due by the index, whether their ledgers are ledgers,
--- and whether anything at all is there of their runs and of the jobs to be made: most often nothing is, and no more need be
--- asked.
+-- Reads at once what can be asked of many entries at once: when each is due by the index, whether any has a ledger yet, and
+-- whether anything at all is there of their runs and of the jobs to be made: most often nothing is, and no more need be asked.
 local function look(items)
   local names, beside, ledgers = {}, {}, {}
   for i, item in ipairs(items) do
     names[i] = item.name
-    ledgers[i], ledgers[#items + i] = item.ledger, '$'
+    ledgers[i] = item.ledger
     local n = #beside
     beside[n + 1], beside[n + 2], beside[n + 3] = item.live_key, item.wait_key, item.job.key
   end
   local scores = redis.call('ZMSCORE', key(CRONS), unpack(names))
-  redis.call('XREAD', 'COUNT', '1', 'STREAMS', unpack(ledgers))
+  local no_ledgers = redis.call('EXISTS', unpack(ledgers)) == 0
   local all_rest = redis.call('EXISTS', unpack(beside)) == 0
   for i, item in ipairs(items) do
     item.score = scores[i]
+    item.row = not no_ledgers and redis.call('LINDEX', item.ledger, '-1')
     item.rests = all_rest or redis.call('EXISTS', item.live_key, item.wait_key, item.job.key or item.live_key) == 0
   end
 end
@@ -115,8 +115,6 @@ local function refusal(item)
   return nil
 end
 
-local rows_kept = arg(2)
-
 local function start(item)
   local job = item.job
   if job.exists then return end
@@ -169,18 +167,13 @@ local function apply(item)
     if job.waits then leave_line(item.name, job.id) end
   end
   for _, job in ipairs(item.cancel) do
-    local look = { run = { gone = {}, ledger = redis.call('XLEN', item.ledger) > 0 } }
+    local look = { run = { gone = {}, row = item.row } }
     cancel_job(job, look, 'cron', 'replaced by the next run')
+    item.row = look.run.row
   end
   if item.partial then return 'stale' end
   local fired, fields = item.decision ~= 'skip', {}
   local instant, first_live = written(item.scheduled), item.live[1]
-  local row = { 'd', fired and 'fired' or 'skipped', 'r', item.reason, 's', item.scheduled_text, 'a', NOW,
-    'n', item.instants, 'k', item.kind, 'j', fired and item.job.id or '', 'l', first_live or '' }
-  if item.because ~= '' then
-    row[#row + 1] = 'w'
-    row[#row + 1] = item.because
-  end
   if fired then
     start(item)
     local runs = after(item.runs)
@@ -204,7 +197,10 @@ local function apply(item)
   -- A disabled entry says so once in its ledger, and does not push out what it did before.
   local silent = item.reason == 'disabled'
   if not (silent and item.silent) then
-    redis.pcall('XADD', item.ledger, 'MAXLEN', '~', rows_kept, '*', unpack(row))
+    local decided = fired and '\0d\0fired\0j\0' .. item.job.id
+      or '\0d\0skipped\0r\0' .. item.reason .. (first_live and '\0l\0' .. first_live or '')
+    ledger_add(item.ledger, item.row, decided .. '\0s\0' .. item.scheduled_text .. '\0a\0' .. NOW .. '\0n\0' .. item.instants
+      .. '\0k\0' .. item.kind .. (item.because ~= '' and '\0w\0' .. item.because or ''))
   end
   local n = #fields
   if silent then

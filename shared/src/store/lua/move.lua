@@ -75,7 +75,7 @@ local function check_rest(job)
     check('ZCARD', key(WAITING))
     check('ZCARD', key(LIVE, job.cron))
     check('LLEN', key(WAIT, job.cron))
-    check('XLEN', key(LEDGER, job.cron))
+    check('LLEN', key(LEDGER, job.cron))
   end
 end
 

@@ -1,12 +1,10 @@
 -- Runs of cron entries, and what else the end of a job touches.
 
-local ROWS_KEPT = string.match(ARGV[3], ':(%d+)$')
-
 -- Reads what the end of a run will touch: to be called before the first write. `next` is the run to let go when `job` ends,
--- `gone` the ids before it whose records have vanished.
+-- `gone` the ids before it whose records have vanished, `row` the last row of the ledger, if there is one.
 local function run_look(job)
   if not job.cron then return nil end
-  local look = { gone = {}, ledger = redis.call('XLEN', key(LEDGER, job.cron)) > 0 }
+  local look = { gone = {}, row = redis.call('LINDEX', key(LEDGER, job.cron), '-1') }
   local waiting = redis.call('LRANGE', key(WAIT, job.cron), 0, 31)
   local others = redis.call('ZCARD', key(LIVE, job.cron)) - redis.call('LLEN', key(WAIT, job.cron))
   if not job.waits then others = others - 1 end
@@ -40,9 +38,9 @@ local function run_ended(job, look, summary)
   if not look then return end
   local live = key(LIVE, job.cron)
   redis.call('ZREM', live, job.id)
-  if look.ledger then
-    redis.pcall('XADD', key(LEDGER, job.cron), 'MAXLEN', '~', ROWS_KEPT, '*', 'e', job.state, 'j', job.id, 'b',
-      job.started or '', 'f', NOW, 'n', job.attempt, 'o', summary)
+  if look.row then
+    look.row = ledger_add(key(LEDGER, job.cron), look.row, '\0e\0' .. job.state .. '\0j\0' .. job.id .. '\0b\0'
+      .. (job.started or '') .. '\0f\0' .. NOW .. '\0n\0' .. job.attempt .. '\0o\0' .. summary)
   end
   for _, id in ipairs(look.gone) do
     leave_line(job.cron, id)
