@@ -112,7 +112,7 @@ impl Store {
     async fn fire_as(&self, partition: Partition, token: &str, items: &[FireItem]) -> Result<FireReply, StoreError> {
         let keys = self.key(partition);
         let mut names = vec![keys.crons(), keys.fence(), keys.due(), keys.expires(), keys.ended("cancelled")];
-        let mut args: Vec<Arg<'_>> = vec![token.into(), self.ledger_kept().into()];
+        let mut args: Vec<Arg<'_>> = vec![token.into()];
         names.reserve(6 * items.len());
         args.reserve(20 * items.len());
         let mut queues: Vec<&QueueName> = Vec::new();

@@ -3,13 +3,12 @@
 --
 -- KEYS  events, told, crons, fence, due, expires, ended:cancelled, then per item: cron, live, wait, ledger, and where it makes a
 --       job: job, env; then per queue: ready, queue, bell.
--- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership), 2 items of each ledger
---       kept; then per item: 1 name, 2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, ""
---       for none), 5 when that is to be decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason,
---       8 live runs seen (ids joined by spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the
---       event (JSON, may be empty), 12 kind (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason
---       (may be empty); and where it makes a job: 14 job id, 15 envelope, 16 what its producer said, as lines of its record
---       (`cron` among them).
+-- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership); then per item: 1 name,
+--       2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, "" for none), 5 when that is to be
+--       decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live runs seen (ids joined by
+--       spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the event (JSON, may be empty), 12 kind
+--       (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason (may be empty); and where it makes a
+--       job: 14 job id, 15 envelope, 16 what its producer said, as lines of its record (`cron` among them).
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -215,7 +214,7 @@ local function apply(item)
 end
 
 -- The items, in groups: no entry comes twice in one, so that nothing that is done to one changes what was read of another.
-local groups, seen_names, KEYS, k, i = { {} }, {}, KEYS, 8, 3
+local groups, seen_names, KEYS, k, i = { {} }, {}, KEYS, 8, 2
 while arg(i + 12) do
   local name, rev, seen, next_mark, look_at, decision, reason, live_seen, scheduled, instants_n, extra, kind, because, id, env,
     said = unpack(ARGV, i + 4, i + 19)
