@@ -126,7 +126,7 @@ impl Store {
             push_item(&mut args, item);
             if let FireDecision::Fire(_, run) = &item.decision {
                 names.extend([keys.job(run.id), keys.envelope(run.id)]);
-                push_run(&mut args, item, run);
+                push_run(&mut args, run);
                 if !queues.contains(&&run.envelope.queue) {
                     queues.push(&run.envelope.queue);
                 }
@@ -171,10 +171,9 @@ fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
     ]);
 }
 
-fn push_run(args: &mut Vec<Arg<'_>>, item: &FireItem, run: &Run) {
-    let mut said = Said::new(&run.envelope, "");
-    said.note("cron", item.name.as_str());
-    args.extend([run.id.to_string().into(), run.envelope.to_kept_json().into(), said.into_text().into()]);
+fn push_run(args: &mut Vec<Arg<'_>>, run: &Run) {
+    let said = Said::new(&run.envelope).into_text();
+    args.extend([run.id.to_string().into(), run.envelope.to_kept_json().into(), said.into()]);
 }
 
 fn fire_result(code: &str) -> Result<FireResult, StoreError> {

@@ -112,7 +112,7 @@ impl Store {
             let state = if plan.waits(place) { "pending" } else { "available" };
             args.extend([job.to_string().into(), state.into(), kept.to_kept_json().into()]);
             let parents: Vec<String> = handed[place].iter().map(|&other| ids[other].to_string()).collect();
-            let mut said = Said::new(envelope, "");
+            let mut said = Said::new(envelope);
             said.note("flow", &id.to_string());
             said.note("step", &place.to_string());
             said.note_some("parents", (!parents.is_empty()).then(|| parents.join(",")));

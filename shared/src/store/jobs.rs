@@ -331,10 +331,11 @@ fn change(key: &str, reply: &Reply) -> Result<ChangeReply, StoreError> {
 }
 
 fn described<'a>(job: &NewJob<'a>, fingerprint: Option<String>) -> [Arg<'a>; 4] {
-    let mut said = Said::new(job.envelope, &job.request);
+    let mut said = Said::new(job.envelope);
     said.note_some("unique", fingerprint);
     let json = job.envelope.to_kept_json();
-    [job.id.to_string().into(), json.into(), said.into_text().into(), terms(job.envelope).into()]
+    let described = format!("{}\n{}", job.request, said.into_text());
+    [job.id.to_string().into(), json.into(), described.into(), terms(job.envelope).into()]
 }
 
 /// On what terms it is taken in: when, what is done about others like it, and the rate that it wishes its queue. Of a job that

@@ -30,15 +30,13 @@ pub(super) fn lines(key: String, text: &str) -> Fields {
     Fields::named(key, first.into_iter().chain(lines.filter_map(|line| line.split_once(' '))))
 }
 
-/// Who asks for a job, and what its producer said of it, as the lines of its record that repeat it, because scripts decide
-/// by it.
+/// What a producer said of a job, as the lines of its record that repeat it, because scripts decide by it.
 pub(super) struct Said(String);
 
 impl Said {
-    /// `request`: who asks.
-    pub(super) fn new(envelope: &Envelope, request: &str) -> Self {
+    pub(super) fn new(envelope: &Envelope) -> Self {
         let Envelope { queue, job_type, priority, retry, .. } = envelope;
-        let mut said = Self(format!("{request}\n{queue}\n{job_type}\n"));
+        let mut said = Self(format!("{queue}\n{job_type}\n"));
         said.note_some("priority", (*priority != 0).then(|| priority.to_string()));
         said.note_some("max", (retry.max_attempts != MAX_ATTEMPTS).then(|| retry.max_attempts.to_string()));
         let ms = |span: std::time::Duration| span.as_millis().to_string();
@@ -121,14 +119,14 @@ mod tests {
 
     fn said(json: Value) -> String {
         let envelope = Envelope::read(&json, Timestamp::from_secs(0)).expect("an envelope");
-        Said::new(&envelope, "r").into_text()
+        Said::new(&envelope).into_text()
     }
 
     #[test]
     fn what_is_as_by_default_is_not_noted() {
-        assert_eq!(said(json!({"type": "a", "args": []})), "r\ndefault\na\n");
+        assert_eq!(said(json!({"type": "a", "args": []})), "default\na\n");
         let more = json!({"type": "a", "args": [], "queue": "q", "priority": -1, "timeout_ms": 7, "retry": {"max_attempts": 9}});
-        assert_eq!(said(more), "r\nq\na\npriority -1\nmax 9\ntimeout 7\n");
+        assert_eq!(said(more), "q\na\npriority -1\nmax 9\ntimeout 7\n");
     }
 
     #[test]

@@ -16,14 +16,15 @@
 
 local jobs, k = {}, 6
 for i = 5, #ARGV, 4 do
-  local id, env, said, terms = unpack(ARGV, i, i + 3)
+  local id, env, described, terms = unpack(ARGV, i, i + 3)
+  local request, said = string.match(described, '^(%C*)\n(.*)$')
   local job
   if terms == '' then
-    job = job_new(k, id, 'available', 0, env, said)
+    job = job_new(k, id, 'available', 0, env, said, request)
   else
     local state, time, on_conflict, states, period, rate =
       string.match(terms, '^(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)\n(%C*)$')
-    job = job_new(k, id, state, tonumber(time), env, said)
+    job = job_new(k, id, state, tonumber(time), env, said, request)
     job.on_conflict, job.states, job.period, job.rate = on_conflict, states, tonumber(period), rate
   end
   jobs[#jobs + 1] = job

@@ -8,7 +8,7 @@
 --       decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live runs seen (ids joined by
 --       spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the event (JSON, may be empty), 12 kind
 --       (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason (may be empty); and where it makes a
---       job: 14 job id, 15 envelope, 16 what its producer said, as lines of its record (`cron` among them).
+--       job: 14 job id, 15 envelope, 16 what its producer said, as lines of its record.
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -24,6 +24,10 @@ check('ZCARD', key(CRONS))
 check('ZCARD', key(ENDED, 'cancelled'))
 check('ZCARD', key(EXPIRES))
 check('ZCARD', key(WAITING))
+
+-- Nothing of a kind, for all that have nothing.
+local NONE = {}
+local crons = key(CRONS)
 
 local function all_wait(runs)
   for _, id in ipairs(runs) do
@@ -90,7 +94,7 @@ local function refusal(item)
   if now[1] ~= item.rev then return 'stale' end
   if item.seen ~= '' and tonumber(item.score or item.seen) > NOW_MS then return 'early' end
   item.runs, item.silent, item.rung = tonumber(now[3] or '0'), now[4], tonumber(now[5] or '0')
-  item.live, item.gone, item.cancel = {}, {}, {}
+  item.live, item.gone, item.cancel = NONE, NONE, NONE
   if item.rests then
     if item.live_seen ~= '' then return 'stale' end
   else
@@ -105,6 +109,7 @@ local function refusal(item)
   end
   if job.id then check_job(item) end
   if item.decision == 'cancel' then
+    item.cancel = {}
     for _, id in ipairs(item.live) do
       local run = job_read(id)
       check_indexes(run)
@@ -117,6 +122,7 @@ end
 local function start(item)
   local job = item.job
   if job.exists then return end
+  note(job, 'cron', item.name)
   job.seq = next_seq(job.queue)
   records[job.id] = job
   change(job)
@@ -152,7 +158,7 @@ local NOW_WRITTEN = rfc3339(NOW_MS, true)
 
 -- One more, as text.
 local function after(number)
-  return text(math.min(number + 1, 9007199254740991))
+  return text(number < 9007199254740991 and number + 1 or number)
 end
 
 local function apply(item)
@@ -181,12 +187,14 @@ local function apply(item)
       fields[5] = 'rung'
       fields[6] = after(item.rung)
     end
-    tell('cron.triggered', 'cron', item.name, '{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id
-      .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
+    -- As `tell` does, with the data made at once with what stands before it.
+    local n = #told
+    told[n + 1], told[n + 2] = 'cron.triggered', 'cron\n' .. item.name .. '\n{"cron_name":"' .. item.name
+      .. '","job_id":"' .. item.job.id .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
       .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
       .. (item.kind == 'manual' and 'true' or 'false') .. ',"missed_count":'
       .. (item.instants == '1' and '0' or text(tonumber(item.instants) - 1)) .. ',"lateness_ms":' .. instant.late_ms
-      .. item.extra .. '}')
+      .. item.extra .. '}'
   else
     local live = first_live and ',"active_job_id":"' .. first_live .. '","existing_job_id":"' .. first_live .. '"' or ''
     tell('cron.skipped', 'cron', item.name, '{"cron_name":"' .. item.name .. '","reason":"' .. item.reason .. '"' .. live
@@ -208,7 +216,7 @@ local function apply(item)
   end
   if item.seen ~= '' then
     fields[n + 1], fields[n + 2] = 'next', item.next
-    place(key(CRONS), item.name, item.look_at ~= '' and item.look_at or '+inf')
+    place(crons, item.name, item.look_at ~= '' and item.look_at or '+inf')
   end
   if #fields > 0 then redis.call('HSET', item.cron_key, unpack(fields)) end
 end
@@ -221,12 +229,13 @@ while arg(i + 12) do
   local item = {
     name = name, rev = rev, seen = seen, next = next_mark, look_at = look_at, decision = decision, reason = reason,
     live_seen = live_seen, scheduled = tonumber(scheduled), scheduled_text = scheduled, instants = instants_n,
-    extra = extra, kind = kind, because = because, job = {},
+    extra = extra, kind = kind, because = because, job = NONE,
     cron_key = KEYS[k], live_key = KEYS[k + 1], wait_key = KEYS[k + 2], ledger = KEYS[k + 3],
   }
   k, i = k + 4, i + 13
   if decision ~= 'skip' then
-    item.job = job_new(k, id, 'available', 0, env, said)
+    item.job = job_new(k, id, 'available', 0, env, said, '')
+    item.job.cron = name
     k, i = k + 2, i + 3
     expect(item.job.queue)
   end

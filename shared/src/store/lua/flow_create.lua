@@ -15,7 +15,7 @@ i = i + 2 * tonumber(arg(2))
 local jobs, k = {}, 7
 for step = 4 + i, #ARGV, 4 do
   local id, state, env, said = unpack(ARGV, step, step + 3)
-  jobs[#jobs + 1] = job_new(k, id, state, 0, env, said)
+  jobs[#jobs + 1] = job_new(k, id, state, 0, env, said, '')
   k = k + 5
 end
 

@@ -114,10 +114,9 @@ local function jobs_read(ids, names)
   end)
 end
 
--- A job that is about to be made. `k`: the place of its keys, record and envelope; `described`: who asks, and the lines of its
--- producer; `time` (ms): when it is due, if it is scheduled.
-local function job_new(k, id, state, time, env, described)
-  local request, said = string.match(described, '^(%C*)\n(.*)$')
+-- A job that is about to be made. `k`: the place of its keys, record and envelope; `time` (ms): when it is due, if it is
+-- scheduled; `said`: the lines of its producer; `request`: who asks.
+local function job_new(k, id, state, time, env, said, request)
   local known = saying(said)
   local job = {
     id = id, key = KEYS[k], env_key = KEYS[k + 1], state = state, attempt = '0', seq = '', enqueued = NOW, origin = NOW .. '\n' .. request,
@@ -165,6 +164,15 @@ local function set(job, ...)
     job[name] = type(value) == 'number' and text(value) or value
   end
   job.said = nil
+  change(job)
+end
+
+-- The same for one note that it does not have yet.
+local function note(job, name, value)
+  local said = said_by(job)
+  job.notes = job.notes or {}
+  job[name], job.notes[#job.notes + 1] = value, name
+  job.said = said .. name .. ' ' .. value .. '\n'
   change(job)
 end
 
