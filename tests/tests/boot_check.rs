@@ -111,11 +111,11 @@ async fn what_is_written_in_another_format_is_refused_and_not_touched() {
     };
     meta("HSET", &["partitions", "1"]).await;
     let mut older = check();
-    older.printed("written in format 1, but this version reads and writes format 2").await;
+    older.printed("written in format 1, but this version reads and writes format 3").await;
     assert_eq!(older.ended().await.code(), Some(78));
-    meta("HSET", &["partitions", "1/3"]).await;
+    meta("HSET", &["partitions", "1/99"]).await;
     let mut newer = check();
-    newer.printed("written in format 3").await;
+    newer.printed("written in format 99").await;
     assert_eq!(newer.ended().await.code(), Some(78));
     meta("DEL", &[]).await;
     assert_eq!(check().ended().await.code(), Some(0));
