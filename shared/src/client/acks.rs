@@ -16,7 +16,7 @@ use crate::store::{AskedEnd, EndAnswer, EndReply, Ending, Presented, Right, Stor
 const RESULT_BYTES_MAX: usize = 64 * 1024;
 
 /// Acks on their way to one partition.
-pub(super) type Acks = Lane<AskedEnd, Acked>;
+pub(super) type Acks = Lane<AskedEnd, Acked, 1>;
 
 /// What a caller is told.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::job::Envelope;
 use crate::store::{EnqueueReply, NewJob, Store, StoreError};
 
 /// Jobs on their way to one partition.
-pub(super) type Enqueues = Lane<Wish, Answer>;
+pub(super) type Enqueues = Lane<Wish, Answer, 2>;
 
 /// A job to be taken in.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ const VISIBILITY_DEFAULT: Duration = Duration::from_secs(1800);
 const FETCH_MAX: usize = 100;
 
 /// Fetches on their way.
-pub(super) type Fetches = Lane<Fetch, Fetched>;
+pub(super) type Fetches = Lane<Fetch, Fetched, 1>;
 
 type Waiting = Asked<Fetch, Fetched>;
 

@@ -1,9 +1,11 @@
 //! What many callers ask at the same time, each for itself, carried in few calls.
 //!
-//! Nobody waits for company: whoever comes while no call is on the way is sent at once, and what comes meanwhile goes with the
-//! next, which leaves as soon as that is answered. A second call on the way would find Redis busy with the first, and halve what
-//! each carries: a call for one job costs Redis as much as four to six jobs in a call of many. Calls are carried by tasks of
-//! their own, which end when nothing waits: a caller that goes away takes nobody's answer with it.
+//! Nobody waits for company: whoever comes while fewer than `CALLS` calls are on the way is sent at once, and what comes meanwhile
+//! goes with the next. Calls are carried by tasks of their own, which end when nothing waits: a caller that goes away takes
+//! nobody's answer with it.
+//!
+//! One call is best where a call alone is dear: what comes meanwhile makes the next the larger, and Redis takes as long for one job
+//! as for four to six in a call of many. A second keeps Redis busy while callers are at work between two of theirs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,13 +16,12 @@ const ASKED_MAX: usize = 100;
 
 /// A way on which questions `Q` are carried, and answers `A` come back.
 #[derive(Debug)]
-pub(super) struct Lane<Q, A>(Mutex<Traffic<Q, A>>);
+pub(super) struct Lane<Q, A, const CALLS: usize>(Mutex<Traffic<Q, A>>);
 
 #[derive(Debug)]
 struct Traffic<Q, A> {
     waiting: Vec<Asked<Q, A>>,
-    /// Whether a call is on the way.
-    is_away: bool,
+    calls: usize,
 }
 
 /// One question, and the way back to who asked.
@@ -47,13 +48,13 @@ impl<Q, A> Asked<Q, A> {
     }
 }
 
-impl<Q, A> Default for Lane<Q, A> {
+impl<Q, A, const CALLS: usize> Default for Lane<Q, A, CALLS> {
     fn default() -> Self {
-        Self(Mutex::new(Traffic { waiting: Vec::new(), is_away: false }))
+        Self(Mutex::new(Traffic { waiting: Vec::new(), calls: 0 }))
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
+impl<Q: Send + 'static, A: Send + 'static, const CALLS: usize> Lane<Q, A, CALLS> {
     /// Asks, by way of `carry`, which is handed what is asked together. `None` when the runtime ends before there is an answer.
     pub(super) async fn ask<F, Fut>(self: &Arc<Self>, what: Q, carry: F) -> Option<A>
     where
@@ -77,27 +78,29 @@ impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
     fn join(&self, asked: Asked<Q, A>) -> bool {
         self.with(|traffic| {
             traffic.waiting.push(asked);
-            !std::mem::replace(&mut traffic.is_away, true)
+            let begins = traffic.calls < CALLS;
+            traffic.calls += usize::from(begins);
+            begins
         })
     }
 }
 
-impl<Q, A> Lane<Q, A> {
+impl<Q, A, const CALLS: usize> Lane<Q, A, CALLS> {
     fn with<T>(&self, act: impl FnOnce(&mut Traffic<Q, A>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A call that is on the way, for as long as it lasts.
-struct Call<'a, Q, A>(Option<&'a Lane<Q, A>>);
+struct Call<'a, Q, A, const CALLS: usize>(Option<&'a Lane<Q, A, CALLS>>);
 
-impl<Q, A> Call<'_, Q, A> {
+impl<Q, A, const CALLS: usize> Call<'_, Q, A, CALLS> {
     /// What waits; the call is over when it is nothing, in the same moment.
     fn next(&mut self) -> Option<Vec<Asked<Q, A>>> {
         let lane = self.0?;
         let together = lane.with(|traffic| {
             let some = traffic.waiting.len().min(ASKED_MAX);
-            traffic.is_away = some > 0;
+            traffic.calls -= usize::from(some == 0);
             traffic.waiting.drain(..some).collect::<Vec<_>>()
         });
         if together.is_empty() {
@@ -108,12 +111,12 @@ impl<Q, A> Call<'_, Q, A> {
     }
 }
 
-impl<Q, A> Drop for Call<'_, Q, A> {
+impl<Q, A, const CALLS: usize> Drop for Call<'_, Q, A, CALLS> {
     /// A call that broke off. What waits is given up rather than left for somebody who may never come.
     fn drop(&mut self) {
         let Some(lane) = self.0 else { return };
         lane.with(|traffic| {
-            traffic.is_away = false;
+            traffic.calls -= 1;
             traffic.waiting.clear();
         });
     }
@@ -126,7 +129,7 @@ mod tests {
     use super::*;
 
     /// Answers with how many were asked together, once it may.
-    async fn asked(lane: &Arc<Lane<u32, usize>>, gate: &Arc<Semaphore>) -> Option<usize> {
+    async fn asked(lane: &Arc<Lane<u32, usize, 2>>, gate: &Arc<Semaphore>) -> Option<usize> {
         let gate = gate.clone();
         let carry = move |together: Vec<Asked<u32, usize>>| {
             let gate = gate.clone();
@@ -142,17 +145,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_while_a_call_is_on_the_way_goes_together() {
+    async fn what_comes_while_all_calls_are_on_the_way_goes_together() {
         let (lane, gate) = (Arc::new(Lane::default()), Arc::new(Semaphore::new(0)));
-        let first = asked(&lane, &gate);
-        tokio::pin!(first);
+        let (first, second) = (asked(&lane, &gate), asked(&lane, &gate));
+        tokio::pin!(first, second);
         assert!(futures::poll!(&mut first).is_pending());
+        tokio::task::yield_now().await;
+        assert!(futures::poll!(&mut second).is_pending());
         tokio::task::yield_now().await;
         let others = futures::future::join_all((0..5).map(|_| asked(&lane, &gate)));
         tokio::pin!(others);
         assert!(futures::poll!(&mut others).is_pending());
-        gate.add_permits(2);
-        assert_eq!(first.await, Some(1));
+        gate.add_permits(3);
+        assert_eq!((first.await, second.await), (Some(1), Some(1)));
         assert_eq!(others.await, [Some(5); 5]);
     }
 
@@ -170,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_breaks_off_leaves_the_way_free() {
-        let lane = Arc::new(Lane::<u32, usize>::default());
+        let lane = Arc::new(Lane::<u32, usize, 2>::default());
         for _ in 0..3 {
             let broken = lane.ask(0, |_| async { panic!("on purpose") });
             assert_eq!(broken.await, None);
