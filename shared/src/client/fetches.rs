@@ -55,7 +55,9 @@ impl Client {
     /// When Redis cannot be reached.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
         let client = self.clone();
-        let fetched = self.fetches.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
+        let first = fetch.queues.first().map_or(0, |queue| self.store.keys().partition_of(queue).0);
+        let lane = &self.fetches[usize::from(first)];
+        let fetched = lane.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
         let claimed = match fetched {
             Some(Fetched::Answered(claimed)) => claimed?,
             Some(Fetched::Alone) | None => self.claimed(&fetch, fetch.count).await?,

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// Answers with how many were asked together, once it may.
-    async fn asked(lane: &Arc<Lane<u32, usize, 2>>, gate: &Arc<Semaphore>) -> Option<usize> {
+    async fn asked<const CALLS: usize>(lane: &Arc<Lane<u32, usize, CALLS>>, gate: &Arc<Semaphore>) -> Option<usize> {
         let gate = gate.clone();
         let carry = move |together: Vec<Asked<u32, usize>>| {
             let gate = gate.clone();
@@ -144,26 +144,30 @@ mod tests {
         lane.ask(0, carry).await
     }
 
-    #[tokio::test]
-    async fn what_comes_while_all_calls_are_on_the_way_goes_together() {
-        let (lane, gate) = (Arc::new(Lane::default()), Arc::new(Semaphore::new(0)));
-        let (first, second) = (asked(&lane, &gate), asked(&lane, &gate));
-        tokio::pin!(first, second);
-        assert!(futures::poll!(&mut first).is_pending());
-        tokio::task::yield_now().await;
-        assert!(futures::poll!(&mut second).is_pending());
-        tokio::task::yield_now().await;
+    /// So many callers come one after the other, and then five at once.
+    async fn calls_of<const CALLS: usize>() -> (Vec<Option<usize>>, Vec<Option<usize>>) {
+        let (lane, gate) = (Arc::new(Lane::<_, _, CALLS>::default()), Arc::new(Semaphore::new(0)));
+        let mut first: Vec<_> = (0..CALLS).map(|_| Box::pin(asked(&lane, &gate))).collect();
+        for caller in &mut first {
+            assert!(futures::poll!(caller).is_pending());
+            tokio::task::yield_now().await;
+        }
         let others = futures::future::join_all((0..5).map(|_| asked(&lane, &gate)));
         tokio::pin!(others);
         assert!(futures::poll!(&mut others).is_pending());
-        gate.add_permits(3);
-        assert_eq!((first.await, second.await), (Some(1), Some(1)));
-        assert_eq!(others.await, [Some(5); 5]);
+        gate.add_permits(CALLS + 1);
+        (futures::future::join_all(first).await, others.await)
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_all_calls_are_on_the_way_goes_together() {
+        assert_eq!(calls_of::<1>().await, (vec![Some(1)], vec![Some(5); 5]));
+        assert_eq!(calls_of::<2>().await, (vec![Some(1); 2], vec![Some(5); 5]));
     }
 
     #[tokio::test]
     async fn a_caller_that_goes_away_takes_nothing_with_it() {
-        let (lane, gate) = (Arc::new(Lane::default()), Arc::new(Semaphore::new(0)));
+        let (lane, gate) = (Arc::new(Lane::<_, _, 2>::default()), Arc::new(Semaphore::new(0)));
         {
             let gone = asked(&lane, &gate);
             tokio::pin!(gone);

@@ -113,7 +113,8 @@ pub struct Client {
     store: Store,
     /// One for each partition, so that one that is away holds up no other.
     enqueues: Arc<[Arc<Enqueues>]>,
-    fetches: Arc<Fetches>,
+    /// One for each partition that is asked first: one that hangs holds up nobody else.
+    fetches: Arc<[Arc<Fetches>]>,
     /// The same.
     acks: Arc<[Arc<Acks>]>,
 }
@@ -125,7 +126,8 @@ impl Client {
         let partitions = || 0..store.keys().partitions();
         let enqueues = partitions().map(|_| Arc::default()).collect();
         let acks = partitions().map(|_| Arc::default()).collect();
-        Self { store, enqueues, fetches: Arc::default(), acks }
+        let fetches = partitions().map(|_| Arc::default()).collect();
+        Self { store, enqueues, fetches, acks }
     }
 
     /// The store.
