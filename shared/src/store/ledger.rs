@@ -6,7 +6,7 @@
 //! several ends the newest counts: a dead letter that was revived ends twice, and while it lives its record is asked.
 //!
 //! What is shown is exact: never more than the newest `ledger_rows` decisions, none older than `ledger_age`. What is kept
-//! follows: a fire cuts its ledger to about twice the rows, since each has its end beside it, and the leader cuts all of
+//! follows: whatever appends to a ledger cuts it to about twice the rows, since each has its end beside it, and the leader cuts all of
 //! them by age from time to time.
 
 use super::connection::Arg;

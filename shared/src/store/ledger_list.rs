@@ -43,6 +43,7 @@ impl Store {
                 match item(&pages.key, &row)? {
                     // The newest end counts: a dead letter that was revived ends twice.
                     Some(Item::End(id, end)) => _ = ends.entry(id).or_insert(end),
+                    Some(Item::Note(note)) if note.at < oldest => {}
                     Some(Item::Note(note)) => ledger.notes.push(note),
                     Some(Item::Decision(row)) if ledger.rows.len() >= rows_max || row.decided_at < oldest => {
                         ledger.is_cut = true;

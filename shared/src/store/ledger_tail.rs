@@ -52,6 +52,10 @@ impl Store {
     ///
     /// When Redis cannot be reached, or what it holds is not a ledger.
     pub async fn ledger_news(&self, name: &CronName, behind: &str) -> Result<(Vec<LedgerNews>, String), StoreError> {
+        // Whoever follows a ledger asks often, and most often there is nothing.
+        if position(&self.ledger_end(name).await?) <= position(behind) {
+            return Ok((Vec::new(), behind.to_owned()));
+        }
         let (mut news, mut end) = (Vec::new(), behind.to_owned());
         for partition in self.partitions() {
             let mut pages = Pages::new(self, self.key(partition).ledger(name));
