@@ -1,7 +1,7 @@
 //! Reading events from the streams of all partitions.
 //!
-//! An entry of a stream holds what one call told, at most a hundred events: for each a field, which is its type, with its
-//! source, its subject, and its data, a line each.
+//! An entry of a stream holds what one call told, at most a hundred events: for each a field, numbered from 1, with four lines,
+//! which are its type, its source, its subject, and its data.
 
 use super::event_cursor::{EventCursor, Position};
 use super::{PartitionKeys, Reply, Store, StoreError};
@@ -116,13 +116,13 @@ pub(super) fn told(
     let passed = if after.is_at(behind) { after.passed } else { 0 };
     let at = Timestamp::from_ms(i64::try_from(behind.ms).unwrap_or(i64::MAX));
     let events = entry.list(1)?.pairs()?;
-    for (place, (kind, lines)) in events.iter().enumerate().skip(passed) {
-        let mut lines = lines.splitn(3, '\n').map(str::to_owned);
-        let (Some(source), Some(subject), Some(data)) = (lines.next(), lines.next(), lines.next()) else {
+    for (place, (_, lines)) in events.iter().enumerate().skip(passed) {
+        let mut lines = lines.splitn(4, '\n').map(str::to_owned);
+        let [Some(kind), Some(source), Some(subject), Some(data)] = std::array::from_fn(|_| lines.next()) else {
             return Err(StoreError::corrupt(keys.events(), behind.to_string()));
         };
         let id = event_id(keys.root(), at, behind.seq, place);
-        let event = Event { id, kind: kind.clone(), source, subject, at, data };
+        let event = Event { id, kind, source, subject, at, data };
         let is_last = place + 1 == events.len();
         found.push((partition, if is_last { behind } else { behind.within(place + 1) }, event));
     }

@@ -179,17 +179,21 @@ impl Real {
             let (ms, seq) = id.split_once('-').expect("a stream id");
             (ms.parse::<u64>().expect("a number"), seq.parse::<u64>().expect("a number"))
         });
-        let events: Vec<&[String; 2]> = events.iter().flat_map(|(_, fields)| fields.as_chunks::<2>().0).collect();
+        let events: Vec<Vec<&str>> = events
+            .iter()
+            .flat_map(|(_, fields)| fields.as_chunks::<2>().0)
+            .map(|[_, lines]| lines.lines().collect())
+            .collect();
         // Heartbeats are told now and then, which is a matter of time.
-        let told = events[self.events_seen..].iter().filter(|[kind, _]| kind != "job.heartbeat");
-        let told = told.map(|[kind, lines]| {
-            let subject = lines.lines().nth(1).unwrap_or_default();
+        let told = events[self.events_seen..].iter().filter(|lines| lines[0] != "job.heartbeat");
+        let told = told.map(|lines| {
+            let (kind, subject) = (lines[0], lines[2]);
             let subject = match kind.split('.').next() {
                 Some("job" | "dead_letter") => format!("job {}", self.label(subject)),
                 Some("workflow") => format!("flow {}", self.label(subject)),
                 _ => subject.to_owned(),
             };
-            (kind.clone(), subject)
+            (kind.to_owned(), subject)
         });
         let told = told.collect();
         self.events_seen = events.len();

@@ -26,15 +26,14 @@ local function rfc3339(ms, always_ms)
   return text .. ((fraction > 0 or always_ms) and string.format('.%03dZ', fraction) or 'Z')
 end
 
--- Events that are not written yet: of each its type, and then source, subject and data, a line each. As fields and values of
--- one entry they need not be joined here, which would cost more than writing them.
+-- Events that are not written yet: of each its type, source, subject and data, a line each. In an entry each is a field of its
+-- own: to join them here would cost more than writing them.
 local told = {}
 
 -- Tells what happened: `data` is the JSON object of the event, in one line, built from names and numbers only (they need no
 -- escaping) and from JSON that Rust passed.
 local function tell(kind, source, subject, data)
-  local n = #told
-  told[n + 1], told[n + 2] = kind, source .. '\n' .. subject .. '\n' .. data
+  told[#told + 1] = kind .. '\n' .. source .. '\n' .. subject .. '\n' .. data
 end
 
 -- Publishes the events from `first` to `last` of `told`, which are the entry `id`, unless nobody can be listening. Those who
@@ -58,9 +57,9 @@ local function publish(id, first, last)
   local event_id = string.format('evt_%s-%s-7%03x-%x%s-%s', stamp:sub(1, 8), stamp:sub(9, 12), tonumber(seq) % 4096,
     8 + tonumber(hash:sub(1, 1), 16) % 4, hash:sub(2, 4), hash:sub(5, 12))
   local command = is_shard and 'SPUBLISH' or 'PUBLISH'
-  for i = first, last, 2 do
-    local kind, source, subject, data = told[i], string.match(told[i + 1], '^(%C*)\n(.-)\n(.*)$')
-    redis.pcall(command, channel, '{"specversion":"1.0","id":"' .. event_id .. string.format('%04x', (i - first) / 2)
+  for i = first, last do
+    local kind, source, subject, data = string.match(told[i], '^(%C*)\n(%C*)\n(.-)\n(.*)$')
+    redis.pcall(command, channel, '{"specversion":"1.0","id":"' .. event_id .. string.format('%04x', i - first)
       .. '","type":"' .. kind .. '","event":"' .. kind .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time
       .. '","timestamp":"' .. time .. '","subject":"' .. subject .. '","data":' .. data .. '}')
   end
@@ -85,12 +84,14 @@ end
 local function settle_events()
   if #told == 0 then return end
   local kept = string.match(ARGV[3], '^%d+')
-  for first = 1, #told, 2 * TOLD_AT_ONCE do
-    local last = math.min(first + 2 * TOLD_AT_ONCE - 1, #told)
-    local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', kept, '*', unpack(told, first, last))
+  for first = 1, #told, TOLD_AT_ONCE do
+    local last, fields = math.min(first + TOLD_AT_ONCE - 1, #told), {}
+    -- Each by a name of its own, for readers that take the fields of an entry for a map.
+    for n = 1, last - first + 1 do fields[2 * n - 1], fields[2 * n] = text(n), told[first + n - 1] end
+    local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', kept, '*', unpack(fields))
     if type(id) == 'string' then
       publish(id, first, last)
-      if last > first + 1 then forget_events(kept, (last - first + 1) / 2, id) end
+      if last > first then forget_events(kept, last - first + 1, id) end
     end
   end
   told = {}

@@ -8,7 +8,7 @@
 --       decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live runs seen (ids joined by
 --       spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the event (JSON, may be empty), 12 kind
 --       (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason (may be empty); and where it makes a
---       job: 14 job id, 15 envelope, 16 what its producer said, as lines of its record.
+--       job: 14 job id, 15 envelope, 16 queue, type and what else its producer said, as lines of its record.
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -122,8 +122,8 @@ end
 local function start(item)
   local job = item.job
   if job.exists then return end
-  note(job, 'cron', item.name)
   job.seq = next_seq(job.queue)
+  note(job, 'cron', item.name)
   records[job.id] = job
   change(job)
   if job.expires then place(key(EXPIRES), job.id, job.expires) end
@@ -188,9 +188,7 @@ local function apply(item)
       fields[6] = after(item.rung)
     end
     -- As `tell` does, with the data made at once with what stands before it.
-    local n = #told
-    told[n + 1], told[n + 2] = 'cron.triggered', 'cron\n' .. item.name .. '\n{"cron_name":"' .. item.name
-      .. '","job_id":"' .. item.job.id .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
+    told[#told + 1] = 'cron.triggered\ncron\n' .. item.name .. '\n{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
       .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
       .. (item.kind == 'manual' and 'true' or 'false') .. ',"missed_count":'
       .. (item.instants == '1' and '0' or text(tonumber(item.instants) - 1)) .. ',"lateness_ms":' .. instant.late_ms

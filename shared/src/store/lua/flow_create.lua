@@ -3,7 +3,7 @@
 --
 -- KEYS  events, due, parked, expires, flow, then per step: job, env, ready, queue, bell.
 -- ARGV  1 flow id, 2 number of pairs of the flow, the pairs; then per step: id, state (available | pending), envelope, what
---       its producer said, as lines of its record (`flow` and `step` among them).
+--       its producer said, as lines of its record: queue, type, notes (`flow` and `step` among them).
 -- Pre   there is no such workflow. Reply {"ok", now}; again when the same workflow is created again.
 
 local flow, i = {}, 3

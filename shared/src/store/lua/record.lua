@@ -119,8 +119,8 @@ end
 local function job_new(k, id, state, time, env, said, request)
   local known = saying(said)
   local job = {
-    id = id, key = KEYS[k], env_key = KEYS[k + 1], state = state, attempt = '0', seq = '', enqueued = NOW, origin = NOW .. '\n' .. request,
-    said = said, queue = known.queue, type = known.type, changed = false, time = time, env = env, rate = '',
+    id = id, key = KEYS[k], env_key = KEYS[k + 1], state = state, attempt = '0', seq = '', enqueued = NOW,
+    origin = NOW .. '\n' .. request, said = said, queue = known.queue, type = known.type, changed = false, time = time, env = env, rate = '',
   }
   if known.notes then notes_read(job, known.notes) end
   return job
@@ -128,8 +128,7 @@ end
 
 -- Tells an event of a job: its data begins as that of all events of jobs, and ends with `others`.
 local function tell_of(job, kind, source, others)
-  local n = #told
-  told[n + 1], told[n + 2] = kind, source .. '\n' .. job.id .. '\n{"job_id":"' .. job.id .. '","job_type":"' .. job.type
+  told[#told + 1] = kind .. '\n' .. source .. '\n' .. job.id .. '\n{"job_id":"' .. job.id .. '","job_type":"' .. job.type
     .. '","queue":"' .. job.queue .. '"' .. others
 end
 
