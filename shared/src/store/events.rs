@@ -1,6 +1,6 @@
 //! Reading events from the streams of all partitions.
 //!
-//! An entry of a stream holds what one call told, at most a hundred events: for each a field, numbered from 1, with four lines,
+//! An entry of a stream holds what one call told, at most a hundred events: for each a field, numbered from `00`, with four lines,
 //! which are its type, its source, its subject, and its data.
 
 use super::event_cursor::{EventCursor, Position};
