@@ -34,7 +34,7 @@ const VISIBILITY_DEFAULT: Duration = Duration::from_secs(1800);
 /// At most so many jobs are handed out at once.
 const FETCH_MAX: usize = 100;
 
-/// Fetches on their way.
+/// Fetches on their way that ask one partition first.
 pub(super) type Fetches = Lane<Fetch, Fetched, 1>;
 
 type Waiting = Asked<Fetch, Fetched>;
@@ -56,8 +56,8 @@ impl Client {
     pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
         let client = self.clone();
         let first = fetch.queues.first().map_or(0, |queue| self.store.keys().partition_of(queue).0);
-        let lane = &self.fetches[usize::from(first)];
-        let fetched = lane.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
+        let fetches = &self.fetches[usize::from(first)];
+        let fetched = fetches.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
         let claimed = match fetched {
             Some(Fetched::Answered(claimed)) => claimed?,
             Some(Fetched::Alone) | None => self.claimed(&fetch, fetch.count).await?,

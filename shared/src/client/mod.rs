@@ -113,10 +113,10 @@ pub struct Client {
     store: Store,
     /// One for each partition, so that one that is away holds up no other.
     enqueues: Arc<[Arc<Enqueues>]>,
-    /// One for each partition that is asked first: one that hangs holds up nobody else.
-    fetches: Arc<[Arc<Fetches>]>,
     /// The same.
     acks: Arc<[Arc<Acks>]>,
+    /// One for each partition that a fetch asks first.
+    fetches: Arc<[Arc<Fetches>]>,
 }
 
 impl Client {
@@ -127,7 +127,7 @@ impl Client {
         let enqueues = partitions().map(|_| Arc::default()).collect();
         let acks = partitions().map(|_| Arc::default()).collect();
         let fetches = partitions().map(|_| Arc::default()).collect();
-        Self { store, enqueues, fetches, acks }
+        Self { store, enqueues, acks, fetches }
     }
 
     /// The store.

@@ -103,8 +103,8 @@ impl Reply {
     }
 }
 
-/// The items of an answer that has no lists within it: each is told by its length before it, because a list within an answer
-/// costs a script as much as reading a record.
+/// The items of an answer that has no lists within it: each is told by its length before it, because three lists within
+/// the answer of a job cost a script as much as reading its record.
 #[derive(Debug)]
 pub(crate) struct Items<'a> {
     reply: &'a Reply,

@@ -15,6 +15,7 @@ impl World<'_> {
         let differ = declared != sourced;
         differ.then(|| format!("{declared:?} are declared, {sourced:?} have a source")).into_iter().collect()
     }
+
     /// Readers find a row by its number, so a gap would hide one.
     pub(super) fn each_ledger_is_numbered_without_gaps_and_its_time_never_falls(&self) -> Vec<String> {
         let prefix = format!("{}ledger:", self.keys.root());

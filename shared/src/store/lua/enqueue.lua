@@ -3,7 +3,7 @@
 --
 -- KEYS  events, due, parked, expires, then per job: job, env, and unique of its fingerprint if it
 --       has one; per queue: ready, queue, bell.
--- ARGV  per job: id, envelope, who asks, and what its producer said as lines of its record, behind it; then "" for a job
+-- ARGV  per job: id, envelope, who asks and behind it what its producer said, as lines of its record; then "" for a job
 --       that is simply available, or six lines: state wanted (available | scheduled | pending), time (ms: when it is due for
 --       `scheduled`), on conflict (reject | ignore | replace | replace_except_schedule | ""), states of the holder that conflict
 --       (joined by commas), period (ms) or "", rate of its queue ("<starts>:<ms>") or "".

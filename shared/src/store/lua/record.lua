@@ -120,7 +120,8 @@ local function job_new(k, id, state, time, env, said, request)
   local known = saying(said)
   local job = {
     id = id, key = KEYS[k], env_key = KEYS[k + 1], state = state, attempt = '0', seq = '', enqueued = NOW,
-    origin = NOW .. '\n' .. request, said = said, queue = known.queue, type = known.type, changed = false, time = time, env = env, rate = '',
+    origin = NOW .. '\n' .. request, said = said, queue = known.queue, type = known.type, changed = false,
+    time = time, env = env, rate = '',
   }
   if known.notes then notes_read(job, known.notes) end
   return job
