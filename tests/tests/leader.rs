@@ -69,9 +69,9 @@ async fn an_idle_leader_only_looks_at_what_comes_next() {
     let leader = Running::start(&store, "a");
     leader.elected(&store).await;
     until("the first looks", async || looks(&server).await > 5).await;
-    let (scripts, first) = (calls(&server, "evalsha").await, looks(&server).await);
+    let (scripts, first) = (calls(&server, "fcall").await, looks(&server).await);
     until("many more looks", async || looks(&server).await >= first + 20).await;
-    let (scripts, looks) = (calls(&server, "evalsha").await - scripts, looks(&server).await - first);
+    let (scripts, looks) = (calls(&server, "fcall").await - scripts, looks(&server).await - first);
     // The lock and the tick of the reclaiming go on; what waits for an instant asks for nothing until one comes.
     assert!(scripts < 2 * looks, "{scripts} scripts beside {looks} looks");
     leader.stop().await;

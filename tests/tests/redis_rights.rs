@@ -170,7 +170,7 @@ async fn programs_work_under_the_least_rights_and_can_do_nothing_else() {
         vec!["FLUSHALL"],
         vec!["CONFIG", "SET", "save", ""],
         vec!["SCRIPT", "FLUSH"],
-        vec!["FUNCTION", "LIST"],
+        vec!["FUNCTION", "FLUSH"],
         vec!["ACL", "LIST"],
         vec!["SHUTDOWN"],
     ];

@@ -1,8 +1,9 @@
 //! The scripts: each a file under `lua/`, opened there by its contract.
 //!
-//! A script of a partition is its own file behind the prelude and those rooms that it needs, with the names of keys as
-//! `keys.rs` has them written out. It is sent by its SHA-1, and whole when Redis has forgotten it. All that stands before
-//! its own lines is made anew for each call, which costs more than most calls themselves: hence no more than is needed.
+//! Redis keeps them as the functions of one library, which is sent once and called by name: what they share, the rooms, is
+//! made when the library is taken and not for each call, which cost more than most calls themselves. The library is named by
+//! its text, so those of several versions stand side by side. It is sent again to a Redis that does not know it, and lasts
+//! there as data does: it is kept in its files, and replicas have it.
 
 use std::sync::LazyLock;
 
@@ -10,59 +11,88 @@ use sha1_smol::Sha1;
 
 use super::keys::SUFFIXES;
 
-/// A script, ready to be sent.
+/// A script, ready to be called.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) name: &'static str,
-    pub(crate) source: String,
-    pub(crate) sha: String,
+    /// What it is called by.
+    pub(crate) function: String,
+    /// Its first line: how a script that is sent alone says what it needs.
+    flags: &'static str,
 }
 
-const NOW: &str =
-    "local function now_ms() local time = redis.call('TIME') return time[1] * 1000 + math.floor(time[2] / 1000) end\n";
-const PRELUDE: &str = include_str!("lua/prelude.lua");
-const EVENT: &str = include_str!("lua/event.lua");
-const PLACE: &str = include_str!("lua/place.lua");
-const RECORD: &str = include_str!("lua/record.lua");
-const MOVE: &str = include_str!("lua/move.lua");
-const LEDGER: &str = include_str!("lua/ledger.lua");
-/// Its ledger keeps how a run ended.
-const RUN: &str = concat!(include_str!("lua/ledger.lua"), include_str!("lua/run.lua"));
-/// Made when the first step of a workflow ends; most jobs are none.
-const FLOWS: &str = concat!("function flows.make()\n", include_str!("lua/flow.lua"), "\nend\n");
-const LIFE: &str = include_str!("lua/life.lua");
-const ATTEMPT: &str = include_str!("lua/attempt.lua");
-const INTAKE: &str = include_str!("lua/intake.lua");
-const AGED: &str = include_str!("lua/aged.lua");
-const ENTRY: &str = include_str!("lua/entry.lua");
+/// The library: what `FUNCTION LOAD` takes.
+pub(crate) static LIBRARY: LazyLock<String> = LazyLock::new(|| {
+    let registers = "local function register(name, flags, callback)\n\
+         redis.register_function{ function_name = LIBRARY .. '_' .. name, flags = flags, callback = callback }\nend\n";
+    format!("#!lua name={0}\nlocal LIBRARY = '{0}'\n{registers}{1}", &*NAME, &*TEXT)
+});
+
+/// What all of it is called.
+static NAME: LazyLock<String> = LazyLock::new(|| format!("carillon_{:.16}", Sha1::from(&*TEXT).digest().to_string()));
+
+/// The rooms, in the order in which they refer to each other, and then every script.
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    let rooms = ROOMS.concat();
+    let scripts: String = FILES.iter().map(|file| file.registered()).collect();
+    named(&format!("{rooms}{scripts}"))
+});
+
+const ROOMS: &[&str] = &[
+    include_str!("lua/prelude.lua"),
+    include_str!("lua/event.lua"),
+    include_str!("lua/place.lua"),
+    include_str!("lua/record.lua"),
+    include_str!("lua/move.lua"),
+    include_str!("lua/ledger.lua"),
+    include_str!("lua/run.lua"),
+    include_str!("lua/flow.lua"),
+    include_str!("lua/life.lua"),
+    include_str!("lua/attempt.lua"),
+    include_str!("lua/intake.lua"),
+    include_str!("lua/aged.lua"),
+    include_str!("lua/entry.lua"),
+    include_str!("lua/library.lua"),
+];
+
+/// Where a script stands.
+struct File {
+    name: &'static str,
+    text: &'static str,
+    /// `partition` or `bare`, as library.lua has them.
+    kind: &'static str,
+}
+
+impl File {
+    fn flags(&self) -> &'static str {
+        self.text.lines().next().unwrap_or_default()
+    }
+
+    /// How the library takes it.
+    fn registered(&self) -> String {
+        let flags = self.flags().split_once("flags=").map_or("", |(_, flags)| flags);
+        let flags: Vec<String> =
+            flags.split(',').filter(|flag| !flag.is_empty()).map(|flag| format!("'{flag}'")).collect();
+        let body = self.text.split_once('\n').map_or("", |(_, body)| body);
+        format!("{}('{}', {{ {} }}, (function()\n{body}end)())\n", self.kind, self.name, flags.join(", "))
+    }
+}
 
 impl Script {
-    /// A script that touches no partition.
-    fn bare(name: &'static str, file: &str) -> Self {
-        Self { name, source: file.to_owned(), sha: Sha1::from(file).digest().to_string() }
+    fn new(file: &File) -> Self {
+        Self { name: file.name, function: format!("{}_{}", &*NAME, file.name), flags: file.flags() }
     }
 
-    /// A script of a partition, behind what it shares with others.
-    fn partition(name: &'static str, file: &str, shared: &[&str]) -> Self {
-        let (shebang, body) = file.split_once('\n').unwrap_or((file, ""));
-        let (near, far) = shared.split_at(shared.len().min(STOREY));
-        // Whatever way the script ends, what it has put off is written.
-        let run = format!(
-            "local function script()\n{body}\nend\nlocal done, reply = pcall(script)\nsettle()\nif not done then error(reply) end\nreturn reply\n"
-        );
-        let above = storey(&near.concat(), &storey(&far.concat(), &run));
-        let source = format!("{shebang}\n{}", named(&format!("{NOW}{PRELUDE}{EVENT}{PLACE}{above}")));
-        Self { name, sha: Sha1::from(&source).digest().to_string(), source }
+    /// The script alone, for a Redis that takes no library because its memory is full: slower, since all of it is made anew.
+    pub(crate) fn alone(&self) -> String {
+        let Self { name, flags, .. } = self;
+        format!(
+            "{flags}\nlocal keys, args, wanted = KEYS, ARGV, nil\n\
+             local function register(name, _, callback) if name == '{name}' then wanted = callback end end\n\
+             {}return wanted(keys, args)\n",
+            &*TEXT
+        )
     }
-}
-
-/// As many rooms as have a function around them of their own.
-const STOREY: usize = 2;
-
-/// Rooms in a function of their own, and what comes after them. To make a function Redis looks up each local it refers to
-/// among all that others have referred to before it in the same function: a tenth of a call for one job, if all were in one.
-fn storey(rooms: &str, above: &str) -> String {
-    format!("return (function()\n{rooms}{above}end)()\n")
 }
 
 /// The text without its comments, and with each name of a kind of key replaced by the key's beginning: a constant costs
@@ -95,54 +125,59 @@ fn code(text: &str) -> String {
 }
 
 macro_rules! scripts {
-    ($($name:ident: $make:ident $(($($shared:ident),*))?),* $(,)?) => {
+    ($($name:ident: $kind:ident),* $(,)?) => {
         $(
             #[doc = concat!("`lua/", stringify!($name), ".lua`")]
             #[expect(non_upper_case_globals, reason = "named as its file")]
-            pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
-                Script::$make(stringify!($name), include_str!(concat!("lua/", stringify!($name), ".lua")) $(, &[$($shared),*])?)
-            });
+            pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(&files::$name));
         )*
 
-        /// Every script.
-        #[cfg(test)]
-        pub(crate) fn all() -> Vec<&'static Script> {
-            vec![$(&*$name),*]
+        #[expect(non_upper_case_globals, reason = "each named as its file")]
+        mod files {
+            use super::File;
+
+            $(pub(super) const $name: File = File {
+                name: stringify!($name),
+                text: include_str!(concat!("lua/", stringify!($name), ".lua")),
+                kind: stringify!($kind),
+            };)*
         }
+
+        const FILES: &[File] = &[$(files::$name),*];
     };
 }
 
 scripts! {
-    enqueue: partition(RECORD, MOVE, RUN, FLOWS, LIFE, INTAKE),
-    claim: partition(RECORD, MOVE, RUN, FLOWS, LIFE),
-    promote: partition(RECORD, MOVE, RUN, LIFE),
-    finish: partition(RECORD, MOVE, RUN, FLOWS, ATTEMPT),
-    heartbeat: partition(RECORD),
-    cancel: partition(RECORD, MOVE, RUN, FLOWS),
-    overdue: partition(RECORD),
-    reclaim: partition(RECORD, MOVE, RUN, FLOWS, ATTEMPT),
-    trim: partition(RECORD, AGED),
-    flow_trim: partition(AGED),
-    expire: partition(RECORD, MOVE, RUN, FLOWS, LIFE),
-    overtime: partition(RECORD),
-    progress: partition(RECORD),
-    activate: partition(RECORD, MOVE),
-    revive: partition(RECORD, MOVE),
-    bury: partition(RECORD, MOVE, AGED),
-    queue_set: partition(),
-    queue_tidy: partition(),
-    flow_create: partition(RECORD, MOVE, RUN, FLOWS, LIFE, INTAKE),
-    flow_cancel: partition(),
-    cron_aside: partition(),
-    cron_due: partition(RECORD, ENTRY),
-    cron_look: partition(RECORD, ENTRY),
-    cron_put: partition(RECORD, ENTRY, LEDGER),
-    cron_remove: partition(LEDGER),
-    fire: partition(RECORD, MOVE, RUN, ENTRY),
-    seal: partition(),
-    runs_look: partition(),
-    ledger_trim: partition(),
-    tell: partition(),
+    enqueue: partition,
+    claim: partition,
+    promote: partition,
+    finish: partition,
+    heartbeat: partition,
+    cancel: partition,
+    overdue: partition,
+    reclaim: partition,
+    trim: partition,
+    flow_trim: partition,
+    expire: partition,
+    overtime: partition,
+    progress: partition,
+    activate: partition,
+    revive: partition,
+    bury: partition,
+    queue_set: partition,
+    queue_tidy: partition,
+    flow_create: partition,
+    flow_cancel: partition,
+    cron_aside: partition,
+    cron_due: partition,
+    cron_look: partition,
+    cron_put: partition,
+    cron_remove: partition,
+    fire: partition,
+    seal: partition,
+    runs_look: partition,
+    ledger_trim: partition,
+    tell: partition,
     leader_acquire: bare,
     leader_renew: bare,
     leader_release: bare,
@@ -166,10 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn a_script_keeps_its_flags_in_front() {
-        for script in all() {
-            let first = script.source.lines().next().unwrap_or_default();
-            assert!(first.starts_with("#!lua"), "{}: {first}", script.name);
+    fn a_script_is_taken_with_what_it_needs() {
+        for file in FILES {
+            assert!(file.flags().starts_with("#!lua"), "{}: {}", file.name, file.flags());
         }
+        let taken = |file: &File| file.registered().lines().next().unwrap_or_default().to_owned();
+        assert_eq!(taken(&files::claim), "partition('claim', { 'allow-oom' }, (function()");
+        assert_eq!(taken(&files::enqueue), "partition('enqueue', {  }, (function()");
+    }
+
+    #[test]
+    fn the_library_is_named_by_its_text() {
+        let first = LIBRARY.lines().next().unwrap_or_default();
+        assert_eq!(first, format!("#!lua name={}", &*NAME));
+        assert!(claim.function.starts_with(&*NAME), "{}", claim.function);
     }
 }

@@ -1,9 +1,9 @@
 //! What is asked of Redis.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 
-use crate::store::script::Script;
+use crate::store::script::{LIBRARY, Script};
 
 /// What is asked of Redis. Each may be sent twice.
 pub(super) enum Call<'a> {
@@ -27,12 +27,19 @@ impl Call<'_> {
             Self::Command(command) => command.query_async(connection).await,
             Self::Transaction(pipeline) => pipeline.query_async(connection).await,
             Self::Script(script, keys, args) => {
-                let reply = eval("EVALSHA", &script.sha, keys, args).query_async(connection).await;
-                match reply {
-                    // NOSCRIPT is proof that nothing ran.
-                    Err(error) if is_noscript(&error) => {
-                        eval("EVAL", &script.source, keys, args).query_async(connection).await
-                    }
+                let function = call("FCALL", &script.function, keys, args);
+                match function.query_async(connection).await {
+                    // Proof that nothing ran.
+                    Err(error) if is_unknown(&error) => match load(connection).await {
+                        Ok(()) => match function.query_async(connection).await {
+                            // It was taken away again meanwhile.
+                            Err(error) if is_unknown(&error) => alone(script, keys, args, connection).await,
+                            reply => reply,
+                        },
+                        // What ends jobs and lets go of them must run even then.
+                        Err(error) if error.code() == Some("OOM") => alone(script, keys, args, connection).await,
+                        Err(error) => Err(error),
+                    },
                     reply => reply,
                 }
             }
@@ -49,8 +56,28 @@ fn key_of(command: &Cmd) -> Option<&[u8]> {
     words.nth(1)
 }
 
-fn is_noscript(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+/// Whether Redis knows no function of this name.
+fn is_unknown(error: &RedisError) -> bool {
+    error.detail() == Some("Function not found")
+}
+
+/// Sends the library.
+async fn load(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    let loaded = redis::cmd("FUNCTION").arg("LOAD").arg(&*LIBRARY).query_async::<Value>(connection).await;
+    match loaded {
+        // Another has sent it at the same time.
+        Err(error) if error.detail().is_some_and(|detail| detail.ends_with("already exists")) => Ok(()),
+        loaded => loaded.map(drop),
+    }
+}
+
+async fn alone(
+    script: &Script,
+    keys: &[String],
+    args: &[Arg<'_>],
+    connection: &mut MultiplexedConnection,
+) -> Result<Value, RedisError> {
+    call("EVAL", &script.alone(), keys, args).query_async(connection).await
 }
 
 /// An argument of a script.
@@ -79,7 +106,7 @@ impl From<i64> for Arg<'_> {
     }
 }
 
-fn eval(how: &str, script: &str, keys: &[String], args: &[Arg<'_>]) -> Cmd {
+fn call(how: &str, script: &str, keys: &[String], args: &[Arg<'_>]) -> Cmd {
     let mut command = redis::cmd(how);
     command.arg(script).arg(keys.len()).arg(keys);
     for arg in args {

@@ -1,7 +1,7 @@
 -- The ways in which an attempt, or a job without one, ends. Shared by finish and reclaim.
 
 -- What ended in this call, by queue. Counted at its end, so that many ends cost as much as one.
-local tallies = {}
+local tallies
 
 local function tally(job)
   local of = tallies[job.queue]
@@ -53,7 +53,9 @@ end
 local ENDS = {}
 
 -- Times are the same for many jobs, and slow to read.
-local times = {}
+local times
+each_call(function() tallies, times = {}, {} end)
+
 local function time(written)
   local ms = times[written]
   if not ms then

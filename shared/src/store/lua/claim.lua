@@ -14,7 +14,7 @@
 -- Reply {"ok", now, then per job: id, envelope, record, how many errors, the errors, how many results of steps before, the
 --       results}; the same jobs again when the same request is sent again.
 
-local request, worker, wanted, lease_ms = arg(1), arg(2), tonumber(arg(3)), arg(4)
+local reply
 
 -- What is handed out beside the record, if there is anything: read before the first write.
 local function extras(job)
@@ -34,7 +34,6 @@ local function envelopes_of(jobs)
   return #ids > 0 and redis.call('MGET', unpack(keys_of(ENV, ids))) or ids
 end
 
-local reply = { 'ok', NOW_MS }
 local function hand_out(job, envelope, extra)
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3] = job.id, envelope or '', job.text or job_text(job)
@@ -46,22 +45,8 @@ local function hand_out(job, envelope, extra)
   end
 end
 
-local replay = redis.call('GET', key(CLAIM, request))
-if replay then
-  for id in string.gmatch(replay, '%S+') do
-    local job = job_read(id)
-    -- A lease says by which request it was given.
-    if job and job.state == 'active' and string.sub(job.lease, -1 - #request) == '-' .. request then
-      hand_out(job, envelopes_of({ job })[1], extras(job))
-    end
-  end
-  return reply
-end
-
-if promote_due(100) > 0 then settle() end
-
 -- How many jobs of a queue may start now, and the window of its rate limit, if it has one.
-local function startable(queue)
+local function startable(queue, wanted)
   local limits = redis.call('HMGET', key(QUEUE, queue), 'paused', 'concurrency', 'active', 'rate')
   if limits[1] then return 0 end
   local free = wanted
@@ -73,7 +58,7 @@ local function startable(queue)
 end
 
 -- Whether a job may start under the limit that it shares with all jobs of its key.
-local shared = {}
+local shared
 local function admitted(job)
   if not job.limit then return true end
   local more = shared[job.limit] or 0
@@ -97,69 +82,88 @@ local function limited(job, number)
   redis.call('PEXPIRE', key(LIMIT, job.limit), job.window_ms)
 end
 
-local picked, expired, vanished, windows = {}, {}, {}, {}
-for i = 7, #ARGV - 4 do
-  local queue = arg(i)
-  local from = 0
-  local startable_n, window_ms = startable(queue)
-  windows[queue] = window_ms
-  local most = math.min(wanted, #picked + startable_n)
-  while #picked < most and from < 100 do
-    local ids = redis.call('ZRANGE', key(READY, queue), from, from + most - #picked - 1)
-    if #ids == 0 then break end
-    from = from + #ids
-    jobs_read(ids)
-    for _, id in ipairs(ids) do
-      local job = job_read(id)
-      if not job or job.state ~= 'available' then
-        table.insert(vanished, { queue, id })
-      elseif job.expires and tonumber(job.expires) <= NOW_MS then
-        table.insert(expired, id)
-      elseif admitted(job) then
-        job.extra = extras(job)
-        picked[#picked + 1] = job
-      end
-    end
-  end
-end
-check('ZCARD', usual_key(LEASES, ''))
-if #expired > 0 then check('ZCARD', usual_key(ENDED, 'discarded')) end
-for _, job in ipairs(picked) do
-  if job.timeout then check('ZCARD', key(TIMEOUTS)) end
-  if job.expires then check('ZCARD', key(EXPIRES)) end
-end
-
-for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
-for _, id in ipairs(expired) do expire_if_due(id) end
-
 -- Most jobs are held for the same time, which is written out once.
-local deadlines = {}
+local deadlines
 local function deadline(held)
   deadlines[held] = deadlines[held] or text(NOW_MS + tonumber(held))
   return deadlines[held]
 end
 
-local by, replayable, envelopes = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}, envelopes_of(picked)
-for i, job in ipairs(picked) do
-  local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
-  local window_ms = windows[job.queue]
-  job.lease, job.worker, job.started, job.held = number .. '-' .. request, worker, NOW, job.visibility or lease_ms
-  job.attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
-  enter(job, 'active', deadline(job.held))
-  if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
-  if window_ms then
-    redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
-    -- By the lease, because an attempt that is given back does not count, but has started.
-    redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. ':' .. number)
-    redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
+return function()
+  reply, shared, deadlines = { 'ok', NOW_MS }, {}, {}
+  local request, worker, wanted, lease_ms = arg(1), arg(2), tonumber(arg(3)), arg(4)
+
+  local replay = redis.call('GET', key(CLAIM, request))
+  if replay then
+    for id in string.gmatch(replay, '%S+') do
+      local job = job_read(id)
+      -- A lease says by which request it was given.
+      if job and job.state == 'active' and string.sub(job.lease, -1 - #request) == '-' .. request then
+        hand_out(job, envelopes_of({ job })[1], extras(job))
+      end
+    end
+    return reply
   end
-  if job.limit then limited(job, number) end
-  replayable[i] = job.id
-  tell_of(job, 'job.started', 'workers', by .. job.attempt .. '}')
-  job.text = job_text(job)
-  hand_out(job, envelopes[i], job.extra)
+
+  if promote_due(100) > 0 then settle() end
+
+  local picked, expired, vanished, windows = {}, {}, {}, {}
+  for i = 7, #ARGV - 4 do
+    local queue = arg(i)
+    local from = 0
+    local startable_n, window_ms = startable(queue, wanted)
+    windows[queue] = window_ms
+    local most = math.min(wanted, #picked + startable_n)
+    while #picked < most and from < 100 do
+      local ids = redis.call('ZRANGE', key(READY, queue), from, from + most - #picked - 1)
+      if #ids == 0 then break end
+      from = from + #ids
+      jobs_read(ids)
+      for _, id in ipairs(ids) do
+        local job = job_read(id)
+        if not job or job.state ~= 'available' then
+          table.insert(vanished, { queue, id })
+        elseif job.expires and tonumber(job.expires) <= NOW_MS then
+          table.insert(expired, id)
+        elseif admitted(job) then
+          job.extra = extras(job)
+          picked[#picked + 1] = job
+        end
+      end
+    end
+  end
+  check('ZCARD', usual_key(LEASES, ''))
+  if #expired > 0 then check('ZCARD', usual_key(ENDED, 'discarded')) end
+  for _, job in ipairs(picked) do
+    if job.timeout then check('ZCARD', key(TIMEOUTS)) end
+    if job.expires then check('ZCARD', key(EXPIRES)) end
+  end
+
+  for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
+  for _, id in ipairs(expired) do expire_if_due(id) end
+
+  local by, replayable, envelopes = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}, envelopes_of(picked)
+  for i, job in ipairs(picked) do
+    local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
+    local window_ms = windows[job.queue]
+    job.lease, job.worker, job.started, job.held = number .. '-' .. request, worker, NOW, job.visibility or lease_ms
+    job.attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
+    enter(job, 'active', deadline(job.held))
+    if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
+    if window_ms then
+      redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
+      -- By the lease, because an attempt that is given back does not count, but has started.
+      redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. ':' .. number)
+      redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
+    end
+    if job.limit then limited(job, number) end
+    replayable[i] = job.id
+    tell_of(job, 'job.started', 'workers', by .. job.attempt .. '}')
+    job.text = job_text(job)
+    hand_out(job, envelopes[i], job.extra)
+  end
+  if #picked > 0 then
+    redis.call('SET', key(CLAIM, request), table.concat(replayable, ' '), 'PX', arg(5))
+  end
+  return reply
 end
-if #picked > 0 then
-  redis.call('SET', key(CLAIM, request), table.concat(replayable, ' '), 'PX', arg(5))
-end
-return reply

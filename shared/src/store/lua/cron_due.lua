@@ -5,16 +5,18 @@
 -- Pre   the token is this partition's fence.
 -- Reply {"ok", now, next instant that has not come (ms) or "", entries as of cron_look} | {"fenced", now, fence}.
 
-local fence = redis.call('GET', key(FENCE)) or ''
-if fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
-local names = redis.call('ZRANGE', key(CRONS), '-inf', NOW, 'BYSCORE', 'LIMIT', arg(3), arg(2))
-local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-local reply = { 'ok', NOW_MS, head[2] ~= 'inf' and head[2] or '' }
-for i, entry in ipairs(entries_look(names)) do
-  if entry then
-    entry_to(reply, entry)
-  else
-    redis.call('ZREM', key(CRONS), names[i])
+return function()
+  local fence = redis.call('GET', key(FENCE)) or ''
+  if fence ~= arg(1) then return { 'fenced', NOW_MS, fence } end
+  local names = redis.call('ZRANGE', key(CRONS), '-inf', NOW, 'BYSCORE', 'LIMIT', arg(3), arg(2))
+  local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+  local reply = { 'ok', NOW_MS, head[2] ~= 'inf' and head[2] or '' }
+  for i, entry in ipairs(entries_look(names)) do
+    if entry then
+      entry_to(reply, entry)
+    else
+      redis.call('ZREM', key(CRONS), names[i])
+    end
   end
+  return reply
 end
-return reply

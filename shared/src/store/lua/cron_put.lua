@@ -12,73 +12,75 @@
 -- Reply {"ok", now, the entry as it stands then, as of cron_look} | {"stale", now} | {"ok", …} again when this very put was
 --       made before.
 
-local name = arg(1)
-local entry = key(CRON, name)
-local seen = redis.call('HMGET', entry, 'rev', 'def', 'next', 'enabled', 'pause', 'src', 'silent')
-local kept = redis.call('GET', key(DEF, name)) or seen[2]
-local rev = tonumber(seen[1] or '0')
-redis.call('ZCARD', key(CRONS))
--- A ledger keeps what befell its entry; one that has no rows needs no notes.
-local ledger = key(LEDGER, name)
-local row = redis.call('LINDEX', ledger, '-1')
-local is_declared = redis.call('SCARD', key(DECLARED)) > 0
-local function answered()
-  local reply = { 'ok', NOW_MS }
-  entry_to(reply, entries_look({ name })[1])
-  return reply
+return function()
+  local name = arg(1)
+  local entry = key(CRON, name)
+  local seen = redis.call('HMGET', entry, 'rev', 'def', 'next', 'enabled', 'pause', 'src', 'silent')
+  local kept = redis.call('GET', key(DEF, name)) or seen[2]
+  local rev = tonumber(seen[1] or '0')
+  redis.call('ZCARD', key(CRONS))
+  -- A ledger keeps what befell its entry; one that has no rows needs no notes.
+  local ledger = key(LEDGER, name)
+  local row = redis.call('LINDEX', ledger, '-1')
+  local is_declared = redis.call('SCARD', key(DECLARED)) > 0
+  local function answered()
+    local reply = { 'ok', NOW_MS }
+    entry_to(reply, entries_look({ name })[1])
+    return reply
+  end
+  if rev ~= tonumber(arg(2)) then
+    local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and kept == arg(3) and seen[3] == arg(5)
+      and seen[4] == arg(4) and (seen[5] or '') == arg(10) and (seen[6] or '') == arg(16)
+    return repeated and answered() or { 'stale', NOW_MS }
+  end
+  if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
+  local function note(change)
+    if row then row = ledger_add(ledger, row, '\0x\0' .. change) end
+  end
+  local fields, gone = {}, {}
+  local function put(field, value)
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  if rev == 0 then
+    -- Revisions of an entry do not start where those of one before it did: a decision on that one is refused.
+    rev = NOW_MS
+    put('uid', arg(6))
+    put('created', NOW)
+    put('runs', '0')
+    redis.call('PERSIST', ledger)
+    note('registered')
+  elseif seen[4] ~= arg(4) then
+    note(arg(4) == '1' and 'enabled' or 'disabled')
+  elseif kept ~= arg(3) then
+    note('changed')
+  end
+  put('rev', text(rev + 1))
+  put('enabled', arg(4))
+  put('next', arg(5))
+  put('anchor', arg(7))
+  put('updated', NOW)
+  -- What is not said any more is kept no longer; the definition has left the fields for a key of its own.
+  if arg(10) ~= '' then put('pause', arg(10)) elseif seen[5] then gone[#gone + 1] = 'pause' end
+  if arg(16) ~= '' then put('src', arg(16)) elseif seen[6] then gone[#gone + 1] = 'src' end
+  if seen[7] then gone[#gone + 1] = 'silent' end
+  if seen[2] then gone[#gone + 1] = 'def' end
+  redis.call('SET', key(DEF, name), arg(3))
+  redis.call('HSET', entry, unpack(fields))
+  if #gone > 0 then redis.call('HDEL', entry, unpack(gone)) end
+  if arg(16) ~= '' then
+    redis.call('SADD', key(DECLARED), name)
+  elseif is_declared then
+    redis.call('SREM', key(DECLARED), name)
+  end
+  if arg(11) ~= '' then
+    local scheduled = tonumber(arg(12))
+    ledger_add(ledger, row, '\0d\0skipped\0r\0' .. arg(11) .. '\0s\0' .. arg(12) .. '\0a\0' .. NOW .. '\0n\0' .. arg(13)
+      .. '\0k\0scheduled')
+    tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"' .. arg(11) .. '","scheduled_time":"'
+      .. rfc3339(scheduled) .. '","scheduled_at":"' .. rfc3339(scheduled) .. '","skipped_count":' .. arg(13) .. '}')
+  end
+  if arg(14) ~= '' then tell(arg(14), 'cron', name, arg(15)) end
+  redis.call('ZADD', key(CRONS), arg(9) ~= '' and arg(9) or '+inf', name)
+  return answered()
 end
-if rev ~= tonumber(arg(2)) then
-  local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and kept == arg(3) and seen[3] == arg(5)
-    and seen[4] == arg(4) and (seen[5] or '') == arg(10) and (seen[6] or '') == arg(16)
-  return repeated and answered() or { 'stale', NOW_MS }
-end
-if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
-local function note(change)
-  if row then row = ledger_add(ledger, row, '\0x\0' .. change) end
-end
-local fields, gone = {}, {}
-local function put(field, value)
-  fields[#fields + 1] = field
-  fields[#fields + 1] = value
-end
-if rev == 0 then
-  -- Revisions of an entry do not start where those of one before it did: a decision on that one is refused.
-  rev = NOW_MS
-  put('uid', arg(6))
-  put('created', NOW)
-  put('runs', '0')
-  redis.call('PERSIST', ledger)
-  note('registered')
-elseif seen[4] ~= arg(4) then
-  note(arg(4) == '1' and 'enabled' or 'disabled')
-elseif kept ~= arg(3) then
-  note('changed')
-end
-put('rev', text(rev + 1))
-put('enabled', arg(4))
-put('next', arg(5))
-put('anchor', arg(7))
-put('updated', NOW)
--- What is not said any more is kept no longer; the definition has left the fields for a key of its own.
-if arg(10) ~= '' then put('pause', arg(10)) elseif seen[5] then gone[#gone + 1] = 'pause' end
-if arg(16) ~= '' then put('src', arg(16)) elseif seen[6] then gone[#gone + 1] = 'src' end
-if seen[7] then gone[#gone + 1] = 'silent' end
-if seen[2] then gone[#gone + 1] = 'def' end
-redis.call('SET', key(DEF, name), arg(3))
-redis.call('HSET', entry, unpack(fields))
-if #gone > 0 then redis.call('HDEL', entry, unpack(gone)) end
-if arg(16) ~= '' then
-  redis.call('SADD', key(DECLARED), name)
-elseif is_declared then
-  redis.call('SREM', key(DECLARED), name)
-end
-if arg(11) ~= '' then
-  local scheduled = tonumber(arg(12))
-  ledger_add(ledger, row, '\0d\0skipped\0r\0' .. arg(11) .. '\0s\0' .. arg(12) .. '\0a\0' .. NOW .. '\0n\0' .. arg(13)
-    .. '\0k\0scheduled')
-  tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"' .. arg(11) .. '","scheduled_time":"'
-    .. rfc3339(scheduled) .. '","scheduled_at":"' .. rfc3339(scheduled) .. '","skipped_count":' .. arg(13) .. '}')
-end
-if arg(14) ~= '' then tell(arg(14), 'cron', name, arg(15)) end
-redis.call('ZADD', key(CRONS), arg(9) ~= '' and arg(9) or '+inf', name)
-return answered()

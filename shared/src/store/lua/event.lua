@@ -28,7 +28,8 @@ end
 
 -- Events that are not written yet: of each its type, source, subject and data, a line each. In an entry each is a field of its
 -- own: to join them here would cost more than writing them.
-local told = {}
+local told
+each_call(function() told = {} end)
 
 -- Tells what happened: `data` is the JSON object of the event, in one line, built from names and numbers only (they need no
 -- escaping) and from JSON that Rust passed.
@@ -36,20 +37,30 @@ local function tell(kind, source, subject, data)
   told[#told + 1] = kind .. '\n' .. source .. '\n' .. subject .. '\n' .. data
 end
 
--- Publishes the events from `first` to `last` of `told`, which are the entry `id`, unless nobody can be listening. Those who
--- listen to a replica, or to an ordinary channel on another node of a cluster, cannot be counted from here; where it may not
--- be asked, somebody may be listening. event.rs renders the same text from the stream.
+-- Whether somebody may be listening to a replica, or to an ordinary channel on another node of a cluster, who cannot be
+-- counted from here; where it may not be asked, somebody may. A replica is noticed so many ms late.
+local ELSEWHERE_MS = 100
+local replicated, clustered, asked_ms = true, true, -ELSEWHERE_MS
+local function heard_elsewhere(is_shard)
+  if math.abs(NOW_MS - asked_ms) >= ELSEWHERE_MS then
+    local info = redis.pcall('INFO', 'replication', 'cluster')
+    info = type(info) == 'string' and info or ''
+    replicated = not string.find(info, 'connected_slaves:0', 1, true)
+    clustered = not string.find(info, 'cluster_enabled:0', 1, true)
+    asked_ms = NOW_MS
+  end
+  return replicated or clustered and not is_shard
+end
+
+-- Publishes the events from `first` to `last` of `told`, which are the entry `id`, unless nobody can be listening. event.rs
+-- renders the same text from the stream.
 local function publish(id, first, last)
   local channel = ARGV[2]
   -- A channel of the partition's own is one of its shard of a cluster.
   local is_shard = string.sub(channel, 1, #ROOT) == ROOT
   local heard = redis.pcall('PUBSUB', is_shard and 'SHARDNUMSUB' or 'NUMSUB', channel)[2] ~= 0
     or not is_shard and redis.pcall('PUBSUB', 'NUMPAT') ~= 0
-  if not heard then
-    local info = redis.pcall('INFO', 'replication', 'cluster')
-    if type(info) == 'string' and string.find(info, 'connected_slaves:0', 1, true)
-      and (is_shard or string.find(info, 'cluster_enabled:0', 1, true)) then return end
-  end
+  if not heard and not heard_elsewhere(is_shard) then return end
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   local time = rfc3339(tonumber(ms))
   local stamp = string.format('%012x', tonumber(ms))

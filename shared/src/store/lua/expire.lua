@@ -5,11 +5,13 @@
 -- Pre   the job's time has passed, and it is available, scheduled or pending. Each job is a unit: the end of one may let
 --       another go. Reply {now, looked at}.
 
-local ids = redis.call('ZRANGE', key(EXPIRES), '-inf', NOW_MS, 'BYSCORE', 'LIMIT', 0, arg(1))
-redis.call('ZCARD', key(ENDED, 'discarded'))
-redis.call('ZCARD', key(PARKED))
-for _, id in ipairs(ids) do
-  expire_if_due(id)
-  redis.call('ZREM', key(EXPIRES), id)
+return function()
+  local ids = redis.call('ZRANGE', key(EXPIRES), '-inf', NOW_MS, 'BYSCORE', 'LIMIT', 0, arg(1))
+  redis.call('ZCARD', key(ENDED, 'discarded'))
+  redis.call('ZCARD', key(PARKED))
+  for _, id in ipairs(ids) do
+    expire_if_due(id)
+    redis.call('ZREM', key(EXPIRES), id)
+  end
+  return { NOW_MS, #ids }
 end
-return { NOW_MS, #ids }

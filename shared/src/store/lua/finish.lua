@@ -21,116 +21,116 @@
 --       how many errors, the errors, how many results of the steps before, the results.
 
 local DONE_KEPT_MS = 30000
-local errors_kept, request = string.match(arg(1), '^(%d+):?(.*)$')
-errors_kept = tonumber(errors_kept)
-local wants_answers = request ~= ''
+-- What is answered; what this request has ended without a lease before, and now.
+local reply, before, ended
 
-local reply, items, ids = { NOW_MS }, {}, {}
-local before, ended, presented = '', {}
-
--- Made only when they are needed, because making a function costs as much as calling it.
-if wants_answers then
-  local function refusal(job, item)
-    if item.right == '' then return nil end
-    local is_mine = item.lease ~= '' and item.lease == job.lease
-    if job.state ~= 'active' and not is_mine then return 'conflict' end
-    if item.lease ~= '' and not is_mine then return 'stale' end
-    if item.worker ~= '' and (job.worker or ANONYMOUS) ~= ANONYMOUS and item.worker ~= job.worker then return 'stale' end
-    if item.attempt ~= '' and item.attempt ~= job.attempt then return 'stale' end
-  end
-
-  -- What is shown is read when others of this call may have been ended already, so nothing of it may raise.
-  local function look(...)
-    local found = redis.pcall(...)
-    return not (type(found) == 'table' and found.err) and found or nil
-  end
-
-  local function answer(...)
-    local n = #reply
-    for i = 1, select('#', ...) do reply[n + i] = (select(i, ...)) end
-  end
-
-  local function show(code, job, envelope, out, errors)
-    local parents = {}
-    for parent in string.gmatch(job.parents or '', '[^,]+') do
-      table.insert(parents, look('GET', key(OUT, parent)) or 'null')
-    end
-    job.text = job_text(job)
-    answer(code, job.state, envelope or '', job.text, out)
-    list_to(reply, errors)
-    list_to(reply, parents)
-  end
-
-  local function show_as_it_is(code, item)
-    local job = job_read(item.id)
-    if not job then return answer('gone') end
-    show(code, job, item.envelope, look('GET', key(OUT, job.id)) or '', look('LRANGE', key(ERRORS, job.id), 0, -1) or {})
-  end
-
-  -- What a job became that has just completed is known. Its first attempt has left nothing before.
-  local function show_completed(job, item)
-    local is_first = string.sub(job.lease, 1, 2) == '1-'
-    local out = (is_first or item.json ~= '') and item.json or look('GET', key(OUT, job.id)) or ''
-    show('ok', job, item.envelope, out, is_first and {} or look('LRANGE', key(ERRORS, job.id), 0, -1) or {})
-  end
-
-  before = redis.call('GET', key(DONE, request)) or ''
-
-  function presented(item)
-    local job = item.job
-    if not job then return answer('gone') end
-    -- Another end of it by this very request.
-    if string.find(before, item.id, 1, true) then return show_as_it_is('ok', item) end
-    local code = refusal(job, item)
-    if code then return answer(code, job.state) end
-    local by_lease = item.lease ~= ''
-    if not by_lease then item.lease = job.lease end
-    code = end_attempt(item)
-    if code == 'ok' and not by_lease then table.insert(ended, item.id) end
-    if code == 'ok' and item.outcome == 'completed' then return show_completed(job, item) end
-    if code == 'ok' or code == 'done' then return show_as_it_is(code, item) end
-    answer(code, job.state)
-  end
+local function refusal(job, item)
+  if item.right == '' then return nil end
+  local is_mine = item.lease ~= '' and item.lease == job.lease
+  if job.state ~= 'active' and not is_mine then return 'conflict' end
+  if item.lease ~= '' and not is_mine then return 'stale' end
+  if item.worker ~= '' and (job.worker or ANONYMOUS) ~= ANONYMOUS and item.worker ~= job.worker then return 'stale' end
+  if item.attempt ~= '' and item.attempt ~= job.attempt then return 'stale' end
 end
 
-redis.call('XLEN', key(EVENTS))
-local KEYS, ARGV, names, k, i, n = KEYS, ARGV, {}, wants_answers and 9 or 8, 6, 0
-while ARGV[i] do
-  local item = { id = ARGV[i], lease = ARGV[i + 1], outcome = ARGV[i + 2], json = '', summary = '' }
-  n, i = n + 1, i + 3
-  ids[n], items[n], names[n] = item.id, item, KEYS[k]
-  if item.outcome == '' then
-    item.outcome = 'completed'
-    k = k + (wants_answers and 4 or 1)
-  else
-    k = k + (wants_answers and 4 or 2)
-    item.delay_ms, item.json, item.summary, item.error = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    item.errors_kept = errors_kept
-    i = i + 4
+-- What is shown is read when others of this call may have been ended already, so nothing of it may raise.
+local function look(...)
+  local found = redis.pcall(...)
+  return not (type(found) == 'table' and found.err) and found or nil
+end
+
+local function answer(...)
+  local n = #reply
+  for i = 1, select('#', ...) do reply[n + i] = (select(i, ...)) end
+end
+
+local function show(code, job, envelope, out, errors)
+  local parents = {}
+  for parent in string.gmatch(job.parents or '', '[^,]+') do
+    table.insert(parents, look('GET', key(OUT, parent)) or 'null')
   end
+  job.text = job_text(job)
+  answer(code, job.state, envelope or '', job.text, out)
+  list_to(reply, errors)
+  list_to(reply, parents)
+end
+
+local function show_as_it_is(code, item)
+  local job = job_read(item.id)
+  if not job then return answer('gone') end
+  show(code, job, item.envelope, look('GET', key(OUT, job.id)) or '', look('LRANGE', key(ERRORS, job.id), 0, -1) or {})
+end
+
+-- What a job became that has just completed is known. Its first attempt has left nothing before.
+local function show_completed(job, item)
+  local is_first = string.sub(job.lease, 1, 2) == '1-'
+  local out = (is_first or item.json ~= '') and item.json or look('GET', key(OUT, job.id)) or ''
+  show('ok', job, item.envelope, out, is_first and {} or look('LRANGE', key(ERRORS, job.id), 0, -1) or {})
+end
+
+local function presented(item)
+  local job = item.job
+  if not job then return answer('gone') end
+  -- Another end of it by this very request.
+  if string.find(before, item.id, 1, true) then return show_as_it_is('ok', item) end
+  local code = refusal(job, item)
+  if code then return answer(code, job.state) end
+  local by_lease = item.lease ~= ''
+  if not by_lease then item.lease = job.lease end
+  code = end_attempt(item)
+  if code == 'ok' and not by_lease then table.insert(ended, item.id) end
+  if code == 'ok' and item.outcome == 'completed' then return show_completed(job, item) end
+  if code == 'ok' or code == 'done' then return show_as_it_is(code, item) end
+  answer(code, job.state)
+end
+
+return function()
+  local errors_kept, request = string.match(arg(1), '^(%d+):?(.*)$')
+  errors_kept = tonumber(errors_kept)
+  local wants_answers = request ~= ''
+
+  local items, ids = {}, {}
+  reply, before, ended = { NOW_MS }, wants_answers and redis.call('GET', key(DONE, request)) or '', {}
+
+  redis.call('XLEN', key(EVENTS))
+  local KEYS, ARGV, names, k, i, n = KEYS, ARGV, {}, wants_answers and 9 or 8, 6, 0
+  while ARGV[i] do
+    local item = { id = ARGV[i], lease = ARGV[i + 1], outcome = ARGV[i + 2], json = '', summary = '' }
+    n, i = n + 1, i + 3
+    ids[n], items[n], names[n] = item.id, item, KEYS[k]
+    if item.outcome == '' then
+      item.outcome = 'completed'
+      k = k + (wants_answers and 4 or 1)
+    else
+      k = k + (wants_answers and 4 or 2)
+      item.delay_ms, item.json, item.summary, item.error = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+      item.errors_kept = errors_kept
+      i = i + 4
+    end
+    if wants_answers then
+      item.right = ARGV[i]
+      i = i + 1
+      if item.right ~= '' then
+        item.worker, item.attempt = ARGV[i], ARGV[i + 1]
+        i = i + 2
+      end
+    end
+  end
+  jobs_read(ids, names)
   if wants_answers then
-    item.right = ARGV[i]
-    i = i + 1
-    if item.right ~= '' then
-      item.worker, item.attempt = ARGV[i], ARGV[i + 1]
-      i = i + 2
+    local envelopes = redis.call('MGET', unpack(keys_of(ENV, ids)))
+    -- Callers that do not know each other share this call: what is wrong with the job of one stops it before it has begun.
+    for place, item in ipairs(items) do
+      item.job, item.envelope = job_read(item.id), envelopes[place]
+      if item.job and item.outcome == 'completed' then check_move(item.job, 'completed')
+      elseif item.job then check_indexes(item.job) end
     end
   end
-end
-jobs_read(ids, names)
-if wants_answers then
-  local envelopes = redis.call('MGET', unpack(keys_of(ENV, ids)))
-  -- Callers that do not know each other share this call: what is wrong with the job of one stops it before it has begun.
-  for place, item in ipairs(items) do
-    item.job, item.envelope = job_read(item.id), envelopes[place]
-    if item.job and item.outcome == 'completed' then check_move(item.job, 'completed')
-    elseif item.job then check_indexes(item.job) end
-  end
-end
 
-for _, item in ipairs(items) do
-  if wants_answers then presented(item) else reply[#reply + 1] = end_attempt(item) end
+  for _, item in ipairs(items) do
+    if wants_answers then presented(item) else reply[#reply + 1] = end_attempt(item) end
+  end
+  count_minutes()
+  if #ended > 0 then redis.call('SET', key(DONE, request), before .. table.concat(ended, ',') .. ',', 'PX', DONE_KEPT_MS) end
+  return reply
 end
-count_minutes()
-if #ended > 0 then redis.call('SET', key(DONE, request), before .. table.concat(ended, ',') .. ',', 'PX', DONE_KEPT_MS) end
-return reply

@@ -1,4 +1,4 @@
--- Workflows, advanced by the script that ends a step. Shared by whatever ends jobs; made by `flows.make`.
+-- Workflows, advanced by the script that ends a step. Shared by whatever ends jobs.
 --
 -- A workflow is a tree in one hash. Its leaves are steps with a job each, its inner nodes are workflows within it, and `r` is
 -- the root. Of the whole: `state`, `name`, `created`, `ended`, `steps` (members of the root), and `bad`, `badtype`, `badwhy`

@@ -5,9 +5,11 @@
 -- Pre   it ended at least (1) ago, or (2) or more ended after it. Post it is gone: a callback that still runs ends alone.
 -- Reply {now, forgotten}.
 
-local ids = aged(key(FLOWS), tonumber(arg(1)), tonumber(arg(2)), tonumber(arg(3)))
-for _, id in ipairs(ids) do
-  redis.call('ZREM', key(FLOWS), id)
-  redis.call('DEL', key(FLOW, id))
+return function()
+  local ids = aged(key(FLOWS), tonumber(arg(1)), tonumber(arg(2)), tonumber(arg(3)))
+  for _, id in ipairs(ids) do
+    redis.call('ZREM', key(FLOWS), id)
+    redis.call('DEL', key(FLOW, id))
+  end
+  return { NOW_MS, #ids }
 end
-return { NOW_MS, #ids }

@@ -6,17 +6,19 @@
 -- Post  nothing is lost at any moment: an item is in one of the two lists. Order is kept.
 -- Reply {now, "<ms>-<ticket>\n<payload>"…}.
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local most = tonumber(ARGV[1])
-local waiting = redis.call('LRANGE', KEYS[1], 0, most - 1)
-local taken = redis.call('LLEN', KEYS[2])
-redis.call('GET', KEYS[3])
-for i = 1, math.min(#waiting, most - taken) do
-  local ticket = redis.call('INCR', KEYS[3])
-  redis.call('RPUSH', KEYS[2], now_ms .. '-' .. ticket .. '\n' .. waiting[i])
-  redis.call('LPOP', KEYS[1])
+return function()
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  local most = tonumber(ARGV[1])
+  local waiting = redis.call('LRANGE', KEYS[1], 0, most - 1)
+  local taken = redis.call('LLEN', KEYS[2])
+  redis.call('GET', KEYS[3])
+  for i = 1, math.min(#waiting, most - taken) do
+    local ticket = redis.call('INCR', KEYS[3])
+    redis.call('RPUSH', KEYS[2], now_ms .. '-' .. ticket .. '\n' .. waiting[i])
+    redis.call('LPOP', KEYS[1])
+  end
+  local reply = redis.call('LRANGE', KEYS[2], 0, most - 1)
+  table.insert(reply, 1, now_ms)
+  return reply
 end
-local reply = redis.call('LRANGE', KEYS[2], 0, most - 1)
-table.insert(reply, 1, now_ms)
-return reply

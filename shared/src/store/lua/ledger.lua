@@ -5,6 +5,7 @@
 
 -- How many rows a ledger keeps, about.
 local rows_kept
+each_call(function() rows_kept = nil end)
 
 -- Appends a row to a ledger whose last row is `last` (false: there is none), and returns the row that is its last now. `last`
 -- is read by LINDEX before the first write, which checks the type too. `fields` begin with NUL.

@@ -2,7 +2,7 @@
 
 -- Beyond it Lua cannot tell one place in a queue from the next.
 local SEQ_MAX = 9007199254740991
-local expected, seqs = {}, {}
+local expected, seqs
 
 -- Higher priority first, then time in: exact below 2^53 for 2^45 jobs a queue.
 local function ready_score(job)
@@ -40,7 +40,7 @@ local function index_named(how)
 end
 
 -- Where a job of this record stands in `state`. One index per state; a terminal job is in `ended:<how>`.
-local indexes = {}
+local indexes
 local function index_of(job, state)
   if state == 'available' then
     if job.waits then return 'list', key(WAIT, job.cron) end
@@ -87,6 +87,8 @@ end
 -- The keys that the transition of this job to `state` will touch, unless it takes a place in a queue. Where nothing is noted
 -- of a job, it is like the one before it.
 local sound_queue, sound_from, sound_to
+each_call(function() expected, seqs, indexes, sound_queue = {}, {}, {}, nil end)
+
 local function check_move(job, state)
   local is_plain = not job.notes
   if is_plain and job.queue == sound_queue and job.state == sound_from and state == sound_to then return end

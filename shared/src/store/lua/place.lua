@@ -1,13 +1,13 @@
 -- Written once: what one call changes for many jobs is written at its end, or before it is read again: records, places in
 -- indexes, counters, rings of bells. script.rs ends every script with `settle`, also when it fails half-way.
 
-local places, counts, rings = {}, {}, {}
+local places, counts, rings
 -- Arguments in one call: Lua's stack holds 8,000.
 local ARGS_MAX = 2000
 local BELLS_MAX = 64
 
 -- Raises now, before the first write, if a key is not what it should be. What was sound once is sound.
-local sound = {}
+local sound
 local function check(command, name)
   if sound[name] then return end
   redis.call(command, name)
@@ -29,8 +29,11 @@ local function place(index, id, score)
   of[id] = score or false
 end
 
--- Nothing that is written here keeps the rest from being written.
+-- Nothing that is written here keeps the rest from being written: the first that failed.
 local failed
+
+each_call(function() places, counts, rings, sound, failed = {}, {}, {}, {}, nil end)
+
 local function send(command, index, args)
   each_part(args, function(...)
     local answer = redis.pcall(command, index, ...)
@@ -58,12 +61,10 @@ local write_records
 
 local function settle()
   -- Before a job is in an index it has its record.
-  if write_records then
-    each_part(write_records(), function(...)
-      local answer = redis.pcall('MSET', ...)
-      if answer.err then failed = failed or answer end
-    end)
-  end
+  each_part(write_records(), function(...)
+    local answer = redis.pcall('MSET', ...)
+    if answer.err then failed = failed or answer end
+  end)
   for index, of in pairs(places) do
     local gone, come = {}, {}
     for id, score in pairs(of) do

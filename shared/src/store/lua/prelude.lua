@@ -1,4 +1,4 @@
--- What every script of a partition begins with. The names of keys (JOB, READY, …) are those of keys.rs, written out by
+-- What every script of a partition stands on. The names of keys (JOB, READY, …) are those of keys.rs, written out by
 -- script.rs. Arguments common to all: ARGV[1] root of the partition, ARGV[2] channel of events, ARGV[3] events kept and rows
 -- of each ledger kept (joined by a colon), ARGV[4] prefix of the workers' channels; a script's own arguments are arg(1), arg(2), …
 -- The keys of every call begin with `events` and `told`.
@@ -6,9 +6,15 @@
 -- Rules: read and check all, then write; after the first write nothing may raise, so indexes are read before they are
 -- written (which also checks their type) and counters are written with pcall. User JSON is an opaque string.
 --
--- All of this is made anew for each call: a function that few calls need is made where it is needed.
+-- All of this is made once, when Redis takes the library; what a room remembers while a call lasts it makes anew in `each_call`.
 
-local ROOT = ARGV[1]
+-- Of the call: its keys and arguments, the root of its partition, Redis's time (ms), and that as text.
+local KEYS, ARGV, ROOT, NOW_MS, NOW
+
+local beginnings = {}
+local function each_call(begin)
+  beginnings[#beginnings + 1] = begin
+end
 
 local function arg(i)
   return ARGV[4 + i]
@@ -19,7 +25,7 @@ local function key(kind, name)
 end
 
 -- The same, for a name that one call meets over and over.
-local names = {}
+local names
 local function usual_key(kind, name)
   local of = names[kind]
   if not of then
@@ -35,7 +41,7 @@ local function usual_key(kind, name)
 end
 
 -- A number as text: Redis writes the numbers that it is handed with 17 digits, slowly.
-local texts = {}
+local texts
 local function text(number)
   local written = texts[number]
   if not written then
@@ -52,5 +58,12 @@ local function list_to(answer, list)
   for i, item in ipairs(list) do answer[n + i] = item end
 end
 
-local NOW_MS = now_ms()
-local NOW = text(NOW_MS)
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+each_call(function()
+  names, texts, ROOT, NOW_MS = {}, {}, ARGV[1], now_ms()
+  NOW = text(NOW_MS)
+end)

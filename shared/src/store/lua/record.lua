@@ -14,7 +14,7 @@ local TERMINAL = { completed = true, cancelled = true, discarded = true }
 local LINES = '^(%a+)\n(%d+)\n(%C*)\n(%C*)\n(%C*)\n(%d+)\n(%d+)\n(%C*)\n(%C*)\n(%d+\n%C*)\n(.*)$'
 
 -- What was said of a job, read: queue, type, and notes if there are any. Most jobs that meet in a call have the same.
-local sayings = {}
+local sayings
 local function saying(said)
   local known = sayings[said]
   if known == nil then
@@ -76,7 +76,7 @@ local function job_text(job)
 end
 
 -- Every record is read once a call, and is what this call has made of it; false: there is none.
-local records = {}
+local records
 
 -- The record as a table, or nil when there is no such job.
 local function job_read(id)
@@ -133,7 +133,8 @@ local function tell_of(job, kind, source, others)
     .. '","queue":"' .. job.queue .. '"' .. others
 end
 
-local changed = {}
+local changed
+each_call(function() sayings, records, changed = {}, {}, {} end)
 
 -- The record will be written. Lines that every record has are changed in place, notes by `set` and `unset`.
 local function change(job)

@@ -49,18 +49,14 @@ local function run_ended(job, look, summary)
   if look.next then let_go(look.next) end
 end
 
--- What the end of a job touches beside itself: the entry it is a run of, and the workflow it is a step of. Scripts that end
--- steps come with flow.lua, which is made when the first of them ends.
+-- What the end of a job touches beside itself: the entry it is a run of, and the workflow it is a step of (flow.lua).
 local flows = {}
 
 -- Reads what the end will touch, and decides on it. `outcome`: completed, failed or cancelled; nil when it is no end.
 local function end_look(job, outcome, summary)
   if not job.cron and not job.flow then return nil end
   local look = { run = run_look(job) }
-  if outcome and job.flow and flows.make then
-    if not flows.look then flows.make() end
-    look.flow = flows.look(job, outcome, summary)
-  end
+  if outcome and job.flow then look.flow = flows.look(job, outcome, summary) end
   return look
 end
 

@@ -5,8 +5,10 @@
 -- Pre   no higher epoch, nor another token of the same epoch, was here before.
 -- Reply {"ok", now} | {"fenced", now, fence}.
 
-local fence = redis.call('GET', key(FENCE)) or ''
-local epoch = tonumber(string.match(fence, '^%d+') or '0')
-if fence ~= arg(2) and epoch >= tonumber(arg(1)) then return { 'fenced', NOW_MS, fence } end
-redis.call('SET', key(FENCE), arg(2))
-return { 'ok', NOW_MS }
+return function()
+  local fence = redis.call('GET', key(FENCE)) or ''
+  local epoch = tonumber(string.match(fence, '^%d+') or '0')
+  if fence ~= arg(2) and epoch >= tonumber(arg(1)) then return { 'fenced', NOW_MS, fence } end
+  redis.call('SET', key(FENCE), arg(2))
+  return { 'ok', NOW_MS }
+end

@@ -5,19 +5,21 @@
 -- Pre   the job ended at least (2) ago, or (3) or more ended after it. Post no key of it is left.
 -- Reply {now, forgotten}.
 
-local index = key(ENDED, arg(1))
-local ids = aged(index, tonumber(arg(2)), tonumber(arg(3)), tonumber(arg(4)))
-local jobs = {}
-jobs_read(ids)
-for i, id in ipairs(ids) do
-  jobs[i] = job_read(id) or {}
-  if jobs[i].dead then check('ZCARD', key(DEAD, jobs[i].queue)) end
+return function()
+  local index = key(ENDED, arg(1))
+  local ids = aged(index, tonumber(arg(2)), tonumber(arg(3)), tonumber(arg(4)))
+  local jobs = {}
+  jobs_read(ids)
+  for i, id in ipairs(ids) do
+    jobs[i] = job_read(id) or {}
+    if jobs[i].dead then check('ZCARD', key(DEAD, jobs[i].queue)) end
+  end
+  redis.call('ZCARD', key(EXPIRES))
+  redis.call('ZCARD', key(TIMEOUTS))
+  for i, id in ipairs(ids) do
+    redis.call('ZREM', index, id)
+    if jobs[i].dead then redis.call('ZREM', key(DEAD, jobs[i].queue), id) end
+    forget(id, jobs[i].unique)
+  end
+  return { NOW_MS, #ids }
 end
-redis.call('ZCARD', key(EXPIRES))
-redis.call('ZCARD', key(TIMEOUTS))
-for i, id in ipairs(ids) do
-  redis.call('ZREM', index, id)
-  if jobs[i].dead then redis.call('ZREM', key(DEAD, jobs[i].queue), id) end
-  forget(id, jobs[i].unique)
-end
-return { NOW_MS, #ids }
