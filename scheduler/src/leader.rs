@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use carillon_shared::clock::BootInstant;
 use carillon_shared::store::{Acquired, Bell, LeaderSeen, LeaderToken, Sealed, Store, StoreError};
-use carillon_shared::telemetry::metric;
+use carillon_shared::telemetry::{chain, metric};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -63,7 +63,7 @@ impl Candidate {
                 }
                 Ok(None) => self.stand_by(&mut bell, &stop).await,
                 Err(error) => {
-                    warn!(error = %error, "cannot stand for election");
+                    warn!(error = chain(&error), "cannot stand for election");
                     pause(&stop, Duration::from_secs(1)).await;
                 }
             }
@@ -121,7 +121,7 @@ impl Candidate {
                 }
             }
             Err(error) => {
-                warn!(error = %error, "elected, but cannot seal the partitions: standing again");
+                warn!(error = chain(&error), "elected, but cannot seal the partitions: standing again");
                 self.release(&token).await;
                 return pause(stop, SEAL_PAUSE).await;
             }
@@ -174,7 +174,7 @@ impl Candidate {
                 Ok(false) => return "the lock is not ours any more",
                 // Perhaps it was renewed, perhaps not: ask again, soon.
                 Err(error) if term.is_trusted() => {
-                    warn!(error = %error, "cannot renew the leadership");
+                    warn!(error = chain(&error), "cannot renew the leadership");
                     self.ttl / 20
                 }
                 Err(_) => return "the lock could not be renewed in time",
@@ -184,7 +184,7 @@ impl Candidate {
 
     async fn release(&self, token: &LeaderToken) {
         if let Err(error) = self.store.release_leadership(token).await {
-            warn!(error = %error, "cannot release the leadership: it ends by itself");
+            warn!(error = chain(&error), "cannot release the leadership: it ends by itself");
         }
     }
 }

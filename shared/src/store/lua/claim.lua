@@ -18,7 +18,6 @@ local reply
 
 -- What is handed out beside the record, if there is anything: read before the first write.
 local function extras(job)
-  if not job.parents and not job.lease then return nil end
   local errors, parents = {}, {}
   for parent in string.gmatch(job.parents or '', '[^,]+') do
     table.insert(parents, redis.call('GET', key(OUT, parent)) or 'null')
@@ -29,9 +28,9 @@ local function extras(job)
 end
 
 local function envelopes_of(jobs)
-  local ids = {}
-  for i, job in ipairs(jobs) do ids[i] = job.id end
-  return #ids > 0 and redis.call('MGET', unpack(keys_of(ENV, ids))) or ids
+  local names, root = {}, ROOT .. ENV
+  for i, job in ipairs(jobs) do names[i] = root .. job.id end
+  return #names > 0 and redis.call('MGET', unpack(names)) or names
 end
 
 local function hand_out(job, envelope, extra)
@@ -60,7 +59,6 @@ end
 -- Whether a job may start under the limit that it shares with all jobs of its key.
 local shared
 local function admitted(job)
-  if not job.limit then return true end
   local more = shared[job.limit] or 0
   local starts, window_ms = string.match(job.lrate or '', '^(%d+):(%d+)$')
   if starts then
@@ -120,13 +118,13 @@ return function()
       from = from + #ids
       jobs_read(ids)
       for _, id in ipairs(ids) do
-        local job = job_read(id)
+        local job = records[id]
         if not job or job.state ~= 'available' then
           table.insert(vanished, { queue, id })
         elseif job.expires and tonumber(job.expires) <= NOW_MS then
           table.insert(expired, id)
-        elseif admitted(job) then
-          job.extra = extras(job)
+        elseif not job.limit or admitted(job) then
+          if job.parents or job.lease then job.extra = extras(job) end
           picked[#picked + 1] = job
         end
       end
@@ -142,7 +140,9 @@ return function()
   for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
   for _, id in ipairs(expired) do expire_if_due(id) end
 
-  local by, replayable, envelopes = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}, envelopes_of(picked)
+  local replayable, envelopes = {}, envelopes_of(picked)
+  -- Most are attempts of one number.
+  local by, said_by_attempt = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}
   for i, job in ipairs(picked) do
     local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
     local window_ms = windows[job.queue]
@@ -158,7 +158,9 @@ return function()
     end
     if job.limit then limited(job, number) end
     replayable[i] = job.id
-    tell_of(job, 'job.started', 'workers', by .. job.attempt .. '}')
+    local others = said_by_attempt[job.attempt] or by .. job.attempt .. '}'
+    said_by_attempt[job.attempt] = others
+    tell_of(job, 'job.started', 'workers', others)
     job.text = job_text(job)
     hand_out(job, envelopes[i], job.extra)
   end

@@ -120,11 +120,12 @@ end
 
 -- Takes a job out of the index of its state, and out of the lists of times that concern it only there; the caller counts.
 local function leave(job)
+  local kind, index = index_of(job, job.state)
+  if kind == 'list' then leave_line(job.cron, job.id) else place(index, job.id) end
+  if not job.notes then return end
   if job.expires then place(key(EXPIRES), job.id) end
   if job.timeout then place(key(TIMEOUTS), job.id) end
   if job.limit and job.state == 'active' then redis.call('SREM', key(RUNNING, job.limit), job.id) end
-  local kind, index = index_of(job, job.state)
-  if kind == 'list' then leave_line(job.cron, job.id) else place(index, job.id) end
   if job.dead then place(key(DEAD, job.queue), job.id) end
 end
 

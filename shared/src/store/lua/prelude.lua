@@ -6,7 +6,8 @@
 -- Rules: read and check all, then write; after the first write nothing may raise, so indexes are read before they are
 -- written (which also checks their type) and counters are written with pcall. User JSON is an opaque string.
 --
--- All of this is made once, when Redis takes the library; what a room remembers while a call lasts it makes anew in `each_call`.
+-- All of this is made once, when Redis takes the library, where there is no `string`, no `math`, nothing but the language; what
+-- a room remembers while a call lasts it makes anew in `each_call`.
 
 -- Of the call: its keys and arguments, the root of its partition, Redis's time (ms), and that as text.
 local KEYS, ARGV, ROOT, NOW_MS, NOW

@@ -72,7 +72,7 @@ end
 local function job_text(job)
   return job.state .. '\n' .. job.attempt .. '\n' .. (job.lease or '') .. '\n' .. (job.worker or '') .. '\n'
     .. (job.held or '') .. '\n' .. job.seq .. '\n' .. job.enqueued .. '\n' .. (job.started or '') .. '\n'
-    .. (job.ended or '') .. '\n' .. job.origin .. '\n' .. said_by(job)
+    .. (job.ended or '') .. '\n' .. job.origin .. '\n' .. (job.said or said_by(job))
 end
 
 -- Every record is read once a call, and is what this call has made of it; false: there is none.
