@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod cron;
 pub mod election;
+pub mod entry_record;
 pub mod invariants;
 pub mod load;
 pub mod model;

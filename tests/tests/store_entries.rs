@@ -5,10 +5,9 @@ use std::time::Duration;
 use carillon_shared::client::{BackfillMode, BackfillOutcome, BackfillRequest, Client, ClientError, PauseRequest};
 use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::FireKind;
-use carillon_shared::store::{
-    DueEntries, EntryRemoved, FireDecision, FireItem, FireReply, FireResult, LedgerDecision, LedgerRow, Store,
-};
+use carillon_shared::store::{FireDecision, FireItem, FireReply, FireResult, LedgerDecision, LedgerRow, Store};
 use carillon_tests::cron::{P0, applied, complete, due, entry, fire, item, lead, register};
+use carillon_tests::entry_record;
 use carillon_tests::store::{LEASE, claim, claim_one, store};
 use carillon_tests::wait::until_some;
 use serde_json::{Map, Value, json};
@@ -41,7 +40,8 @@ async fn set_back(store: &Store, ago: Duration) -> Timestamp {
     let mark = Timestamp::from_secs((now - ago).as_secs());
     let keys = store.keys().partition(P0);
     let name = "tick".parse().expect("a name");
-    raw(redis::cmd("HSET").arg(keys.cron(&name)).arg("next").arg(mark.as_ms())).await;
+    let mut connection = carillon_tests::redis::shared().connection().await;
+    entry_record::set(&mut connection, &keys.cron(&name), "next", &mark.as_ms().to_string()).await;
     raw(redis::cmd("ZADD").arg(keys.crons()).arg(mark.as_ms()).arg("tick")).await;
     mark
 }
@@ -404,73 +404,4 @@ async fn an_entry_fires_into_a_paused_queue() {
     store.change_queue(&queue, &carillon_shared::store::QueueChange::Pause).await.expect("Redis is there");
     assert!(matches!(applied(&store, &token).await.decision, FireDecision::Fire(..)));
     assert!(store.claim(&claim(1, LEASE)).await.expect("Redis is there").is_empty());
-}
-
-#[tokio::test]
-async fn entries_that_cannot_be_read_are_set_aside_and_keep_nobody_from_firing() {
-    let store = store().await;
-    let token = lead(&store).await;
-    let keys = store.keys().partition(P0);
-    for i in 0..60 {
-        let name = format!("broken-{i:02}").parse().expect("a name");
-        let command = if i % 2 == 0 { ("SET", vec!["rubbish"]) } else { ("HSET", vec!["def", "{\"name\":1}"]) };
-        raw(redis::cmd(command.0).arg(keys.cron(&name)).arg(command.1)).await;
-        raw(redis::cmd("ZADD").arg(keys.crons()).arg(1).arg(name.as_str())).await;
-    }
-    register(&store, json!({})).await;
-    let mut told = 0;
-    loop {
-        let due = store.due_entries(P0, &token, 50).await.expect("one entry does not hide the others");
-        let DueEntries::Due { unreadable, .. } = due else { panic!("fenced") };
-        if unreadable.is_empty() {
-            break;
-        }
-        told += unreadable.len();
-        assert!(store.set_aside(P0, &token, &unreadable, Duration::from_secs(600)).await.expect("Redis is there"));
-    }
-    assert_eq!(told, 60, "each is told once");
-    assert!(matches!(applied(&store, &token).await.decision, FireDecision::Fire(..)));
-    assert_eq!(store.entries().await.expect("Redis is there").len(), 1);
-    for name in ["broken-00", "broken-01"] {
-        let removed = store.remove_entry(&name.parse().expect("a name")).await.expect("Redis is there");
-        assert!(matches!(removed, EntryRemoved::Removed(None)), "{removed:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_entry_that_an_older_version_kept_is_read_and_moves_when_it_changes() {
-    let store = store().await;
-    let token = lead(&store).await;
-    let name = register(&store, json!({"args": [1], "overlap_policy": "allow"})).await;
-    let keys = store.keys().partition(P0);
-    // The whole definition stood among the fields.
-    let whole = entry(&store, &name).await.definition.to_json().to_string();
-    raw(redis::cmd("DEL").arg(keys.definition(&name))).await;
-    raw(redis::cmd("HSET").arg(keys.cron(&name)).arg("def").arg(&whole)).await;
-    assert_eq!(entry(&store, &name).await.definition.to_json().to_string(), whole);
-    assert!(matches!(applied(&store, &token).await.decision, FireDecision::Fire(..)));
-    register(&store, json!({"args": [2], "overlap_policy": "allow"})).await;
-    let mut connection = carillon_tests::redis::shared().connection().await;
-    let left: bool =
-        redis::cmd("HEXISTS").arg(keys.cron(&name)).arg("def").query_async(&mut connection).await.expect("a hash");
-    assert!(!left, "there are no two definitions");
-    let changed = entry(&store, &name).await;
-    assert_eq!((changed.definition.args.clone(), changed.run_count), (vec![json!(2)], 1));
-    let removed = store.remove_entry(&name).await.expect("Redis is there");
-    let EntryRemoved::Removed(Some(removed)) = removed else { panic!("{removed:?}") };
-    assert_eq!(removed.definition.to_json(), changed.definition.to_json());
-    let left: bool =
-        redis::cmd("EXISTS").arg(keys.definition(&name)).query_async(&mut connection).await.expect("a key");
-    assert!(!left, "nothing of it is left");
-}
-
-#[tokio::test]
-async fn an_entry_that_comes_twice_in_one_call_fires_once() {
-    let store = store().await;
-    let token = lead(&store).await;
-    register(&store, json!({"overlap_policy": "allow"})).await;
-    let (now, entries) = due(&store, &token).await;
-    let twice = [item(&entries[0], now), item(&entries[0], now)];
-    let reply = store.fire(P0, &token, &twice).await.expect("Redis is there");
-    assert_eq!(reply, FireReply::Applied(vec![FireResult::Applied, FireResult::Already]));
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::entries::{EntryText, bare_entry};
-use super::fields::Fields;
+use super::entries::EntryText;
 use super::{Reply, Store, StoreError, StoredEntry, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::cron::{Change, Definition, Source};
@@ -268,8 +267,7 @@ impl Store {
         let reply = self.run(&script::cron_remove, &keys, names, args).await?;
         match reply.text(0)?.as_str() {
             "ok" => {
-                let hash = Fields::new(keys.cron(name), &reply.list(2)?)?;
-                let entry = bare_entry(partition, &hash, reply.time(1)?);
+                let entry = EntryText::take_bare(name, &mut reply.items(2))?.read(&keys, reply.time(1)?);
                 Ok(EntryRemoved::Removed(entry.ok().map(Box::new)))
             }
             "stale" => Ok(EntryRemoved::Stale),

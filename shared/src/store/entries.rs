@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::fields::Fields;
+use super::entry_record::EntryRecord;
 use super::reply::Items;
 use super::{PartitionKeys, StoreError};
 use crate::clock::Timestamp;
 use crate::cron::{Definition, EntryStatus, LiveRuns, Pause, Schedule, Source, Standing, Timetable};
 use crate::id::{JobId, Partition};
-use crate::name::QueueName;
+use crate::name::{CronName, QueueName};
 
 /// An entry as it was read: what was registered, and what became of it since.
 #[derive(Debug, Clone)]
@@ -141,63 +141,57 @@ impl StoredEntry {
 /// An entry as scripts answer it.
 pub(super) struct EntryText {
     pub(super) name: String,
-    /// Fields and values by turns, joined by NUL; nothing of what is no entry.
-    fields: String,
+    /// Empty where something stands that is no entry.
+    record: String,
+    /// JSON; empty where there is none.
+    definition: String,
     waiting: u64,
     live: Vec<String>,
 }
 
 impl EntryText {
-    /// Takes an entry from an answer: name, fields, how many runs wait, how many are live, those.
+    /// Takes an entry from an answer: name, record, definition, how many runs wait, how many are live, those.
     pub(super) fn take(items: &mut Items<'_>) -> Result<Self, StoreError> {
-        let (name, fields) = (items.text()?, items.text()?);
-        Ok(Self { name, fields, waiting: items.int()?.unsigned_abs(), live: items.list()? })
+        let (name, record, definition) = (items.text()?, items.text()?, items.text()?);
+        Ok(Self { name, record, definition, waiting: items.int()?.unsigned_abs(), live: items.list()? })
+    }
+
+    /// Takes what an entry was before it was removed: record, definition.
+    pub(super) fn take_bare(name: &CronName, items: &mut Items<'_>) -> Result<Self, StoreError> {
+        let (record, definition) = (items.text()?, items.text()?);
+        Ok(Self { name: name.to_string(), record, definition, waiting: 0, live: Vec::new() })
     }
 
     pub(super) fn read(&self, keys: &PartitionKeys, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
-        let name = self.name.as_str();
-        if self.fields.is_empty() {
-            return Err(StoreError::corrupt(name, "its keys hold something else than an entry"));
+        let corrupt =
+            |problem: String| StoreError::corrupt(format!("{}cron entry {}", keys.root(), self.name), problem);
+        if self.record.is_empty() {
+            return Err(corrupt("its keys hold something else than an entry".to_owned()));
         }
-        let hash = Fields::joined(format!("{}cron entry {name}", keys.root()), &self.fields);
-        let run = |text: &String| text.parse().map_err(|_| StoreError::corrupt(name, format!("`{text}` as a run")));
+        if self.definition.is_empty() {
+            return Err(corrupt("its definition is missing".to_owned()));
+        }
+        let record = EntryRecord::read(&self.record).map_err(corrupt)?;
+        let definition = Definition::parse_kept(&self.definition).map_err(|refusal| corrupt(refusal.message))?;
+        let run = |text: &String| text.parse().map_err(|_| corrupt(format!("`{text}` as a run")));
         Ok(StoredEntry {
+            definition,
+            partition: keys.partition(),
+            revision: record.revision,
+            uid: record.uid.to_owned(),
+            anchor: record.anchor,
+            next_mark: record.next_mark,
+            enabled: record.enabled,
+            pause: record.pause,
+            scheduled_runs: record.scheduled_runs,
+            read_at,
+            last_run_at: record.last_run_at,
+            run_count: record.run_count,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
             live: self.live.iter().map(run).collect::<Result<_, _>>()?,
             waiting: self.waiting,
-            ..bare_entry(keys.partition(), &hash, read_at)?
+            source: record.source,
         })
     }
-}
-
-/// Reads the hash of an entry alone.
-pub(super) fn bare_entry(partition: Partition, hash: &Fields, read_at: Timestamp) -> Result<StoredEntry, StoreError> {
-    let json = hash.text("def").ok_or_else(|| StoreError::corrupt("cron entry", "its definition is missing"))?;
-    let definition =
-        Definition::parse_kept(json).map_err(|refusal| StoreError::corrupt("cron entry", refusal.message))?;
-    let created_at = Timestamp::from_ms(hash.required("created")?);
-    let pause = hash.text("pause").map(serde_json::from_str).transpose();
-    Ok(StoredEntry {
-        definition,
-        partition,
-        revision: hash.required("rev")?,
-        uid: hash.required("uid")?,
-        anchor: hash.time("anchor")?.unwrap_or(created_at),
-        next_mark: hash.time("next")?,
-        enabled: hash.text("enabled") == Some("1"),
-        pause: pause.map_err(|error| StoreError::corrupt("cron entry", error.to_string()))?,
-        scheduled_runs: hash.parsed("rung")?.unwrap_or(0),
-        read_at,
-        last_run_at: hash.time("last")?,
-        run_count: hash.parsed("runs")?.unwrap_or(0),
-        created_at,
-        updated_at: hash.time("updated")?.unwrap_or(created_at),
-        live: Vec::new(),
-        waiting: 0,
-        source: source(hash)?,
-    })
-}
-
-fn source(hash: &Fields) -> Result<Option<Source>, StoreError> {
-    let source = hash.text("src").map(serde_json::from_str).transpose();
-    source.map_err(|error| StoreError::corrupt("cron entry", format!("its source: {error}")))
 }

@@ -30,12 +30,6 @@ impl Fields {
         Ok(hash.sorted())
     }
 
-    /// Fields and values by turns, joined by NUL, as scripts answer them.
-    pub(super) fn joined(key: String, text: &str) -> Self {
-        let mut words = text.split('\0');
-        Self::named(key, std::iter::from_fn(|| words.next().zip(words.next())))
-    }
-
     /// Names and values.
     pub(super) fn named<'a>(key: String, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut found = Self { key, text: String::with_capacity(512), fields: Vec::new(), is_sorted: false };

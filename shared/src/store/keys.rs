@@ -387,13 +387,13 @@ impl PartitionKeys {
         self.named(CLAIM, request)
     }
 
-    /// What was registered of a cron entry: JSON. Apart from the rest, because a hash of small fields only is a small one.
+    /// What was registered of a cron entry: JSON. Apart from the record, which is written with each fire.
     #[must_use]
     pub fn definition(&self, name: &CronName) -> String {
         self.named(DEF, name)
     }
 
-    /// A cron entry: hash.
+    /// The record of a cron entry: string of lines.
     #[must_use]
     pub fn cron(&self, name: &CronName) -> String {
         self.named(CRON, name)

@@ -27,6 +27,7 @@ mod decided;
 mod due_entries;
 mod ends;
 mod entries;
+mod entry_record;
 mod error;
 mod event_cursor;
 mod event_feed;

@@ -48,6 +48,12 @@ fn record(changing: &str, number: usize, times: &str) -> String {
     format!("{changing}{number}\n1795000000000\n1795000000000\n{times}default\nnoop\n00f1e2d3c4b5a697\n")
 }
 
+/// The record of an entry, as long as it is in truth.
+fn entry_record(number: usize) -> String {
+    let registered = format!("00f1e2d3{number:08x}\n1795000000000\n1795000000000\n1\n1795000000000\n\n\n");
+    format!("1795000000001\n1795000060000\n1\n1\n1795000000001\n\n{registered}")
+}
+
 fn claimed(from: usize, to: usize) -> Vec<Cmd> {
     let mut commands = vec![cmd!("ZRANGE", "bare:{p00}:ready:default", 0, to - from - 1)];
     commands.push(cmd!("HINCRBY", "bare:{p00}:queue:default", "active", to - from));
@@ -103,8 +109,8 @@ pub(crate) fn fire(count: usize) -> Vec<Batch> {
     let fired = |number: usize| {
         let (entry, live) = (format!("bare:{{p00}}:cron:entry-{number}"), format!("bare:{{p00}}:live:entry-{number}"));
         let mut commands = vec![
-            cmd!("HGETALL", &entry),
-            cmd!("HSET", entry, "next", 1_795_000_060_000_u64, "last", 1_795_000_000_000_u64, "runs", 1),
+            cmd!("MGET", &entry, format!("bare:{{p00}}:def:entry-{number}")),
+            cmd!("SET", entry, entry_record(number)),
             cmd!("ZADD", "bare:{p00}:crons", 1_795_000_060_000_u64, format!("entry-{number}")),
             cmd!("ZADD", live, 1_795_000_000_000_u64, id(number)),
             cmd!(

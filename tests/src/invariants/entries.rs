@@ -1,6 +1,7 @@
 //! Cron entries and their index.
 
 use super::World;
+use crate::entry_record::lines;
 use crate::snapshot::Held;
 
 impl World<'_> {
@@ -8,8 +9,8 @@ impl World<'_> {
         let prefix = format!("{}cron:", self.keys.root());
         let mut sourced = Vec::new();
         for (key, held) in &self.snapshot.0 {
-            let (Some(name), Held::Hash(fields)) = (key.strip_prefix(&prefix), held) else { continue };
-            sourced.extend(fields.contains_key("src").then(|| name.to_owned()));
+            let (Some(name), Held::Text(record)) = (key.strip_prefix(&prefix), held) else { continue };
+            sourced.extend(lines(record).contains_key("src").then(|| name.to_owned()));
         }
         let declared = self.snapshot.members(&self.keys.declared());
         let differ = declared != sourced;

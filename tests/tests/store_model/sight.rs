@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use carillon_tests::entry_record;
 use carillon_tests::invariants::violations;
 use carillon_tests::model::{ENTRIES, Label, Model, QUEUES, View};
 use carillon_tests::record::lines;
@@ -156,7 +157,7 @@ impl Real {
 
     fn view_entry(&self, number: u8, snapshot: &Snapshot, view: &mut View) {
         let (keys, name) = (self.keys(), entry(number));
-        let fields = snapshot.hash(&keys.cron(&name));
+        let fields = entry_record::lines(&snapshot.text(&keys.cron(&name)));
         let rows = match snapshot.0.get(&keys.ledger(&name)) {
             // Notes about the entry itself are no rows.
             Some(Held::List(rows)) => rows.iter().filter(|row| row.split('\0').nth(1) != Some("x")).count(),

@@ -7,6 +7,7 @@ use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{Change, Standing};
 use carillon_shared::name::CronName;
 use carillon_shared::store::{DueEntries, EntryPut, FireItem, LeaderToken, Store, StoredEntry, Unreadable};
+use carillon_tests::entry_record;
 use carillon_tests::redis::shared;
 use serde_json::json;
 
@@ -24,10 +25,11 @@ async fn registered(store: &Store) -> StoredEntry {
     // Its instant came a minute ago, and has not come for whoever only looks at the clock.
     let at = registered.updated_at.as_ms() / 1000 * 1000 - 60_000;
     let keys = store.keys().partition(P0);
-    let mut pipe = redis::pipe();
-    pipe.cmd("HSET").arg(keys.cron(&name())).arg("next").arg(at).ignore();
-    pipe.cmd("ZADD").arg(keys.crons()).arg(at).arg("n").ignore();
-    pipe.exec_async(&mut shared().connection().await).await.expect("Redis is there");
+    let mut connection = shared().connection().await;
+    entry_record::set(&mut connection, &keys.cron(&name()), "next", &at.to_string()).await;
+    let mut index = redis::cmd("ZADD");
+    index.arg(keys.crons()).arg(at).arg("n");
+    index.exec_async(&mut connection).await.expect("Redis is there");
     store.entry(&name()).await.expect("Redis is there").expect("it is registered")
 }
 

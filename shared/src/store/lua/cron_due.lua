@@ -11,12 +11,7 @@ return function()
   local names = redis.call('ZRANGE', key(CRONS), '-inf', NOW, 'BYSCORE', 'LIMIT', arg(3), arg(2))
   local head = redis.call('ZRANGE', key(CRONS), '(' .. NOW, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
   local reply = { 'ok', NOW_MS, head[2] ~= 'inf' and head[2] or '' }
-  for i, entry in ipairs(entries_look(names)) do
-    if entry then
-      entry_to(reply, entry)
-    else
-      redis.call('ZREM', key(CRONS), names[i])
-    end
-  end
+  local vanished = entries_to(reply, names)
+  if #vanished > 0 then redis.call('ZREM', key(CRONS), unpack(vanished)) end
   return reply
 end

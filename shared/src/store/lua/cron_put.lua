@@ -1,23 +1,28 @@
 #!lua
 -- Registers an entry or changes one, as decided on the revision that was read.
 --
--- KEYS  crons, cron:<name>, ledger:<name>, declared, def:<name>. ARGV 1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
+-- KEYS  crons, cron:<name>, ledger:<name>, declared, def:<name>.
+-- ARGV  1 name, 2 revision seen ("0": none), 3 definition (JSON), 4 enabled (0 | 1),
 --       5 next instant (ms) or "", 6 uid, 7 anchor (ms) of @every, 8 next instant seen (ms) or "", 9 when the next instant
 --       is to be decided on (ms) or "", 10 pause (JSON) or "", 11 why instants that had come are given up by this change
 --       ("": none are), 12 the first of them (ms), 13 how many; 14 type and 15 data (JSON) of an event, or "";
 --       16 the file that declares it (JSON) or "".
 -- Pre   the entry still has the revision and the next instant that were seen: a fire in between must not be undone.
 -- Post  a higher revision; instants that had come and are given up have their row; run_count, created_at, last_run_at and
---       uid of an existing entry are as they were; it is in `declared` if and only if a file declares it.
+--       uid of an existing entry are as they were; it is in `declared` if and only if a file declares it. A text that is no
+--       entry counts as none, and is replaced; another type stops the call.
 -- Reply {"ok", now, the entry as it stands then, as of cron_look} | {"stale", now} | {"ok", …} again when this very put was
 --       made before.
 
 return function()
   local name = arg(1)
   local entry = key(CRON, name)
-  local seen = redis.call('HMGET', entry, 'rev', 'def', 'next', 'enabled', 'pause', 'src', 'silent')
-  local kept = redis.call('GET', key(DEF, name)) or seen[2]
-  local rev = tonumber(seen[1] or '0')
+  local rev, next_seen, runs, rung, last, _, registered = string.match(redis.call('GET', entry) or '', FIRED_LINES)
+  local uid, created, _, enabled, _, pause, source = string.match(registered or '', REGISTERED_LINES)
+  local is_new = not uid
+  rev = is_new and 0 or tonumber(rev)
+  if is_new then next_seen, runs, rung, last, uid, created, pause, source = '', '0', '0', '', arg(6), NOW, '', '' end
+  local kept = redis.call('GET', key(DEF, name))
   redis.call('ZCARD', key(CRONS))
   -- A ledger keeps what befell its entry; one that has no rows needs no notes.
   local ledger = key(LEDGER, name)
@@ -25,49 +30,31 @@ return function()
   local is_declared = redis.call('SCARD', key(DECLARED)) > 0
   local function answered()
     local reply = { 'ok', NOW_MS }
-    entry_to(reply, entries_look({ name })[1])
+    entries_to(reply, { name })
     return reply
   end
   if rev ~= tonumber(arg(2)) then
-    local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and kept == arg(3) and seen[3] == arg(5)
-      and seen[4] == arg(4) and (seen[5] or '') == arg(10) and (seen[6] or '') == arg(16)
+    local repeated = (arg(2) == '0' or rev == tonumber(arg(2)) + 1) and kept == arg(3) and next_seen == arg(5)
+      and enabled == arg(4) and pause == arg(10) and source == arg(16)
     return repeated and answered() or { 'stale', NOW_MS }
   end
-  if (seen[3] or '') ~= arg(8) then return { 'stale', NOW_MS } end
+  if next_seen ~= arg(8) then return { 'stale', NOW_MS } end
   local function note(change)
     if row then row = ledger_add(ledger, row, '\0x\0' .. change) end
   end
-  local fields, gone = {}, {}
-  local function put(field, value)
-    fields[#fields + 1] = field
-    fields[#fields + 1] = value
-  end
-  if rev == 0 then
+  if is_new then
     -- Revisions of an entry do not start where those of one before it did: a decision on that one is refused.
     rev = NOW_MS
-    put('uid', arg(6))
-    put('created', NOW)
-    put('runs', '0')
     redis.call('PERSIST', ledger)
     note('registered')
-  elseif seen[4] ~= arg(4) then
+  elseif enabled ~= arg(4) then
     note(arg(4) == '1' and 'enabled' or 'disabled')
   elseif kept ~= arg(3) then
     note('changed')
   end
-  put('rev', text(rev + 1))
-  put('enabled', arg(4))
-  put('next', arg(5))
-  put('anchor', arg(7))
-  put('updated', NOW)
-  -- What is not said any more is kept no longer; the definition has left the fields for a key of its own.
-  if arg(10) ~= '' then put('pause', arg(10)) elseif seen[5] then gone[#gone + 1] = 'pause' end
-  if arg(16) ~= '' then put('src', arg(16)) elseif seen[6] then gone[#gone + 1] = 'src' end
-  if seen[7] then gone[#gone + 1] = 'silent' end
-  if seen[2] then gone[#gone + 1] = 'def' end
-  redis.call('SET', key(DEF, name), arg(3))
-  redis.call('HSET', entry, unpack(fields))
-  if #gone > 0 then redis.call('HDEL', entry, unpack(gone)) end
+  -- The ledger says once more that the entry is disabled, if it is.
+  local lines = { text(rev + 1), arg(5), runs, rung, last, '', uid, created, NOW, arg(4), arg(7), arg(10), arg(16) }
+  redis.call('MSET', key(DEF, name), arg(3), entry, table.concat(lines, '\n') .. '\n')
   if arg(16) ~= '' then
     redis.call('SADD', key(DECLARED), name)
   elseif is_declared then

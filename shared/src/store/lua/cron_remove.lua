@@ -1,27 +1,26 @@
 #!lua flags=allow-oom
 -- Removes an entry. Its runs are not touched: those in line are still let go one after the other.
 --
--- KEYS  crons, cron:<name>, ledger:<name>, declared, def:<name>. ARGV 1 name, 2 ledger kept for (ms), 3 revision seen, or "" for any.
+-- KEYS  crons, cron:<name>, ledger:<name>, declared, def:<name>.
+-- ARGV  1 name, 2 ledger kept for (ms), 3 revision seen, or "" for any.
 -- Pre   the entry still has the revision that was seen.
--- Reply {"ok", now, {field, value, …}} with what it was | {"gone", now} | {"stale", now}.
+-- Reply {"ok", now, record and definition (JSON) as they were, "" where there was something else or none} | {"gone", now} |
+--       {"stale", now}.
 
 return function()
+  local name = arg(1)
+  local entry, definition, ledger = key(CRON, name), key(DEF, name), key(LEDGER, name)
+  local record, kept = unpack(redis.call('MGET', entry, definition))
   -- What is no entry can be removed too.
-  local flat = redis.pcall('HGETALL', key(CRON, arg(1)))
-  if not flat.err and #flat == 0 then return { 'gone', NOW_MS } end
-  if arg(3) ~= '' and (flat.err or redis.call('HGET', key(CRON, arg(1)), 'rev') ~= arg(3)) then return { 'stale', NOW_MS } end
+  if not record and redis.call('EXISTS', entry) == 0 then return { 'gone', NOW_MS } end
+  if arg(3) ~= '' and string.match(record or '', FIRED_LINES) ~= arg(3) then return { 'stale', NOW_MS } end
   redis.call('ZCARD', key(CRONS))
-  local row = redis.call('LINDEX', key(LEDGER, arg(1)), '-1')
+  local row = redis.call('LINDEX', ledger, '-1')
   redis.call('SCARD', key(DECLARED))
-  local kept = redis.pcall('GET', key(DEF, arg(1)))
-  if type(kept) == 'string' and not flat.err then
-    flat[#flat + 1] = 'def'
-    flat[#flat + 1] = kept
-  end
-  redis.call('DEL', key(CRON, arg(1)), key(DEF, arg(1)))
-  redis.call('ZREM', key(CRONS), arg(1))
-  redis.call('SREM', key(DECLARED), arg(1))
-  if row then ledger_add(key(LEDGER, arg(1)), row, '\0x\0removed') end
-  redis.call('PEXPIRE', key(LEDGER, arg(1)), arg(2))
-  return { 'ok', NOW_MS, flat.err and {} or flat }
+  redis.call('DEL', entry, definition)
+  redis.call('ZREM', key(CRONS), name)
+  redis.call('SREM', key(DECLARED), name)
+  if row then ledger_add(ledger, row, '\0x\0removed') end
+  redis.call('PEXPIRE', ledger, arg(2))
+  return { 'ok', NOW_MS, record or '', kept or '' }
 end

@@ -1,4 +1,13 @@
--- Cron entries as the scripts read them. Shared by cron_due, cron_look, cron_put, fire.
+-- The records of cron entries. Shared by cron_due, cron_look, cron_put, cron_remove, fire.
+--
+-- A record is a text of lines, each in its place (an empty one: nothing). What changes when the entry fires comes first:
+-- revision, next instant (ms), how many jobs it made, how many of them its schedule made, when it made the last (ms), and "1"
+-- once its ledger says that it is disabled. What changes only when it is registered is handed on by a fire as it stands: uid,
+-- created (ms), updated (ms), whether it is enabled (0 | 1), anchor (ms), pause (JSON), source (JSON). Its definition has a key
+-- of its own, so that a fire need not write it. entry_record.rs is the counterpart.
+
+local FIRED_LINES = '^(%d+)\n(%-?%d*)\n(%d+)\n(%d+)\n(%-?%d*)\n(1?)\n(.*)$'
+local REGISTERED_LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n$'
 
 -- The runs that are live now, in order of their instants; those whose records have vanished or ended are not.
 local function live_runs(name)
@@ -10,42 +19,41 @@ local function live_runs(name)
   return runs, gone
 end
 
--- Of each name, at most 100: {name, fields and values by turns, joined by NUL, {live run…}, waiting}, or false when there is no
--- such entry. What is no entry at all has no fields: it must not hide the others. The definition stands in a key of its own, so
--- that the hash stays small; an entry that was written before that was so has it among its fields.
-local function entries_look(names)
-  local found, kept, beside = {}, {}, {}
-  for i, name in ipairs(names) do
-    kept[i] = key(DEF, name)
-    beside[2 * i - 1], beside[2 * i] = key(LIVE, name), key(WAIT, name)
-  end
-  if #names == 0 then return found end
-  kept = redis.call('MGET', unpack(kept))
-  -- Most entries have no live run, and one answer says so of all of them.
-  local all_rest = redis.call('EXISTS', unpack(beside)) == 0
-  for i, name in ipairs(names) do
-    local flat, runs, line = redis.pcall('HGETALL', key(CRON, name)), 0, 0
-    if not all_rest then
-      runs, line = redis.pcall('ZCARD', key(LIVE, name)), redis.pcall('LLEN', key(WAIT, name))
-    end
-    if flat.err or type(runs) == 'table' or type(line) == 'table' then
-      found[i] = { name, '', {}, 0 }
-    elseif #flat == 0 then
-      found[i] = false
-    else
-      if kept[i] then
-        flat[#flat + 1] = 'def'
-        flat[#flat + 1] = kept[i]
-      end
-      found[i] = { name, table.concat(flat, '\0'), runs > 0 and (live_runs(name)) or {}, line }
-    end
-  end
-  return found
+-- The live runs of an entry and how many of them wait; nil when their keys hold something else.
+local function runs_of(name)
+  local live, waiting = redis.pcall('ZCARD', key(LIVE, name)), redis.pcall('LLEN', key(WAIT, name))
+  if type(live) == 'table' or type(waiting) == 'table' then return nil end
+  return live > 0 and (live_runs(name)) or {}, waiting
 end
 
--- Writes an entry behind an answer: name, fields, how many runs wait, how many are live, those.
-local function entry_to(answer, entry)
-  local n = #answer
-  answer[n + 1], answer[n + 2], answer[n + 3] = entry[1], entry[2], entry[4]
-  list_to(answer, entry[3])
+-- Writes entries behind an answer, of each: name, record, definition, how many runs wait, how many are live, those. The record
+-- is empty where something stands that is none: it must not hide the others. Returns the names of which nothing is there.
+-- At most 100 names.
+local function entries_to(answer, names)
+  local vanished, found, beside = {}, {}, {}
+  if #names == 0 then return vanished end
+  for i, name in ipairs(names) do
+    found[2 * i - 1], found[2 * i] = key(CRON, name), key(DEF, name)
+    beside[2 * i - 1], beside[2 * i] = key(LIVE, name), key(WAIT, name)
+  end
+  found = redis.call('MGET', unpack(found))
+  -- Most entries have no live run, and one answer says so of all of them.
+  local all_rest, none = redis.call('EXISTS', unpack(beside)) == 0, {}
+  for i, name in ipairs(names) do
+    local record, runs, waiting = found[2 * i - 1], none, 0
+    -- What holds no text is answered as what holds nothing.
+    if not record and redis.call('EXISTS', key(CRON, name)) == 1 then record = '' end
+    if record and not all_rest then
+      runs, waiting = runs_of(name)
+      if not runs then record, runs, waiting = '', none, 0 end
+    end
+    if record then
+      local n = #answer
+      answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = name, record, found[2 * i] or '', waiting
+      list_to(answer, runs)
+    else
+      vanished[#vanished + 1] = name
+    end
+  end
+  return vanished
 end

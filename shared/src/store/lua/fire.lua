@@ -14,8 +14,11 @@
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
 --       one ledger row (a disabled entry has one until it changes); events told. A job of that id that exists already was
 --       made for this very instant: it is kept. Of more than 100 live runs 100 are cancelled, and the answer is `stale`.
+-- Order envelopes; of each item the runs that it ends or makes, then its row; then all at once the records of jobs and entries,
+--       then the places of both in their indexes, counts, bells, events. An entry that has moved on has its job, and one that
+--       has not finds that job when the instant is decided on again, and makes none.
 -- Reply {"ok", now, code…} with code: ok | already (fired by somebody else) | stale (changed since it was read) | early |
---       gone; or {"fenced", now, fence}.
+--       gone (what is there is no entry, or nothing is); or {"fenced", now, fence}.
 
 return function()
   local fence = redis.call('GET', key(FENCE)) or ''
@@ -49,21 +52,22 @@ return function()
     end
   end
 
-  -- Reads at once what can be asked of many entries at once: when each is due by the index, whether any has a ledger yet, and
-  -- whether anything at all is there of their runs and of the jobs to be made: most often nothing is, and no more need be asked.
+  -- Reads at once what can be asked of many entries at once: their records, when each is due by the index, whether any has a
+  -- ledger yet, and whether anything at all is there of their runs and of the jobs to be made: most often nothing is, and
+  -- no more need be asked.
   local function look(items)
-    local names, beside, ledgers = {}, {}, {}
+    local names, entries, beside, ledgers = {}, {}, {}, {}
     for i, item in ipairs(items) do
-      names[i] = item.name
-      ledgers[i] = item.ledger
+      names[i], entries[i], ledgers[i] = item.name, item.key, item.ledger
       local n = #beside
       beside[n + 1], beside[n + 2], beside[n + 3] = item.live_key, item.wait_key, item.job.key
     end
     local scores = redis.call('ZMSCORE', key(CRONS), unpack(names))
+    local found = redis.call('MGET', unpack(entries))
     local no_ledgers = redis.call('EXISTS', unpack(ledgers)) == 0
     local all_rest = redis.call('EXISTS', unpack(beside)) == 0
     for i, item in ipairs(items) do
-      item.score = scores[i]
+      item.score, item.record = scores[i], found[i]
       item.row = not no_ledgers and redis.call('LINDEX', item.ledger, '-1')
       item.rests = all_rest or redis.call('EXISTS', item.live_key, item.wait_key, item.job.key or item.live_key) == 0
     end
@@ -79,22 +83,22 @@ return function()
   end
 
   local function refusal(item)
-    local now = redis.call('HMGET', item.cron_key, 'rev', 'next', 'runs', 'silent', 'rung')
-    if not now[1] then return 'gone' end
+    local rev, next_now, runs, rung, last, silent, registered = string.match(item.record or '', FIRED_LINES)
+    if not rev then return 'gone' end
     local job = item.job
     -- Also when an item before this one has made it.
     job.exists = job.id and (records[job.id] or not item.rests and redis.call('EXISTS', job.key) == 1)
     if item.kind == 'backfill' then
       if job.exists then return 'already' end
       -- What the schedule has yet to decide on is not ours to decide.
-      if now[2] ~= '' and tonumber(now[2]) <= item.scheduled then return 'early' end
+      if next_now ~= '' and tonumber(next_now) <= item.scheduled then return 'early' end
     end
     -- A run that somebody asked for has an id of its own: it is there if this very call was made before.
     if item.seen == '' and job.exists then return 'ok' end
-    if item.seen ~= '' and now[2] ~= item.seen then return 'already' end
-    if now[1] ~= item.rev then return 'stale' end
+    if item.seen ~= '' and next_now ~= item.seen then return 'already' end
+    if rev ~= item.rev then return 'stale' end
     if item.seen ~= '' and tonumber(item.score or item.seen) > NOW_MS then return 'early' end
-    item.runs, item.silent, item.rung = tonumber(now[3] or '0'), now[4], tonumber(now[5] or '0')
+    item.next_now, item.runs, item.rung, item.last, item.silent, item.registered = next_now, runs, rung, last, silent, registered
     item.live, item.gone, item.cancel = NONE, NONE, NONE
     if item.rests then
       if item.live_seen ~= '' then return 'stale' end
@@ -157,9 +161,10 @@ return function()
 
   local NOW_WRITTEN = rfc3339(NOW_MS, true)
 
-  -- One more, as text.
-  local function after(number)
-    return text(number < 9007199254740991 and number + 1 or number)
+  -- One more, both as text; Lua counts no further than 2^53.
+  local function after(so_far)
+    local number = tonumber(so_far)
+    return number < 9007199254740991 and text(number + 1) or so_far
   end
 
   local function apply(item)
@@ -178,18 +183,16 @@ return function()
       item.row = look.run.row
     end
     if item.partial then return 'stale' end
-    local fired, fields = item.decision ~= 'skip', {}
+    local fired = item.decision ~= 'skip'
     local instant, first_live = written(item.scheduled), item.live[1]
     if fired then
       start(item)
       local runs = after(item.runs)
-      fields = { 'runs', runs, 'last', NOW }
-      if item.seen ~= '' then
-        fields[5] = 'rung'
-        fields[6] = after(item.rung)
-      end
+      item.runs, item.last = runs, NOW
+      if item.seen ~= '' then item.rung = after(item.rung) end
       -- As `tell` does, with the data made at once with what stands before it.
-      told[#told + 1] = 'cron.triggered\ncron\n' .. item.name .. '\n{"cron_name":"' .. item.name .. '","job_id":"' .. item.job.id .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
+      told[#told + 1] = 'cron.triggered\ncron\n' .. item.name .. '\n{"cron_name":"' .. item.name
+        .. '","job_id":"' .. item.job.id .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
         .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
         .. (item.kind == 'manual' and 'true' or 'false') .. ',"missed_count":'
         .. (item.instants == '1' and '0' or text(tonumber(item.instants) - 1)) .. ',"lateness_ms":' .. instant.late_ms
@@ -202,22 +205,20 @@ return function()
     end
     -- A disabled entry says so once in its ledger, and does not push out what it did before.
     local silent = item.reason == 'disabled'
-    if not (silent and item.silent) then
+    if not (silent and item.silent == '1') then
       local decided = fired and '\0d\0fired\0j\0' .. item.job.id
         or '\0d\0skipped\0r\0' .. item.reason .. (first_live and '\0l\0' .. first_live or '')
       ledger_add(item.ledger, item.row, decided .. '\0s\0' .. item.scheduled_text .. '\0a\0' .. NOW .. '\0n\0' .. item.instants
         .. '\0k\0' .. item.kind .. (item.because ~= '' and '\0w\0' .. item.because or ''))
     end
-    local n = #fields
-    if silent then
-      fields[n + 1], fields[n + 2] = 'silent', '1'
-      n = n + 2
-    end
+    if silent then item.silent = '1' end
     if item.seen ~= '' then
-      fields[n + 1], fields[n + 2] = 'next', item.next
+      item.next_now = item.next
       place(crons, item.name, item.look_at ~= '' and item.look_at or '+inf')
     end
-    if #fields > 0 then redis.call('HSET', item.cron_key, unpack(fields)) end
+    item.text = item.rev .. '\n' .. item.next_now .. '\n' .. item.runs .. '\n' .. item.rung .. '\n' .. item.last .. '\n'
+      .. item.silent .. '\n' .. item.registered
+    changed[#changed + 1] = item
   end
 
   -- The items, in groups: no entry comes twice in one, so that nothing that is done to one changes what was read of another.
@@ -229,7 +230,7 @@ return function()
       name = name, rev = rev, seen = seen, next = next_mark, look_at = look_at, decision = decision, reason = reason,
       live_seen = live_seen, scheduled = tonumber(scheduled), scheduled_text = scheduled, instants = instants_n,
       extra = extra, kind = kind, because = because, job = NONE,
-      cron_key = KEYS[k], live_key = KEYS[k + 1], wait_key = KEYS[k + 2], ledger = KEYS[k + 3],
+      key = KEYS[k], live_key = KEYS[k + 1], wait_key = KEYS[k + 2], ledger = KEYS[k + 3],
     }
     k, i = k + 4, i + 13
     if decision ~= 'skip' then
@@ -246,7 +247,9 @@ return function()
     group[#group + 1] = item
   end
   local reply = { 'ok', NOW_MS }
-  for _, items in ipairs(groups) do
+  for g, items in ipairs(groups) do
+    -- What has been done is written before it is read.
+    if g > 1 then settle() end
     if #items > 0 then look(items) end
     local codes = {}
     for n, item in ipairs(items) do codes[n] = refusal(item) or false end
