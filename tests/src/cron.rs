@@ -12,6 +12,8 @@ use carillon_shared::store::{
 };
 use serde_json::{Value, json};
 
+use crate::entry_record;
+use crate::redis::shared;
 use crate::store::claim_one;
 use crate::wait::until_some;
 
@@ -45,6 +47,42 @@ pub async fn register(store: &Store, extra: Value) -> CronName {
     entry.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
     let registered = Client::new(store.clone()).register(&entry).await.expect("a valid entry");
     registered.entry.definition.name
+}
+
+/// A schedule that leaves a test alone, unless it says when the next instant comes.
+pub const YEARLY: &str = "0 0 1 1 *";
+
+/// Registers an entry of this name whose instant came an hour ago, and whose runs may overlap.
+///
+/// # Panics
+///
+/// When Redis cannot be reached.
+pub async fn late(store: &Store, name: &str) -> CronName {
+    let name = register(store, json!({"name": name, "cron": YEARLY, "overlap_policy": "allow"})).await;
+    comes_at(store, &name, ago(store, Duration::from_secs(3600)).await).await;
+    name
+}
+
+/// The second so long ago.
+///
+/// # Panics
+///
+/// When Redis cannot be reached.
+pub async fn ago(store: &Store, ago: Duration) -> Timestamp {
+    Timestamp::from_secs((store.now().await.expect("Redis is there") - ago).as_secs())
+}
+
+/// Makes `at` the next instant of an entry, past the scripts.
+///
+/// # Panics
+///
+/// When Redis cannot be reached, or there is no such entry.
+pub async fn comes_at(store: &Store, name: &CronName, at: Timestamp) {
+    let (keys, mut connection) = (store.keys().partition(P0), shared().connection().await);
+    entry_record::set(&mut connection, &keys.cron(name), "next", &at.as_ms().to_string()).await;
+    let mut index = redis::cmd("ZADD");
+    index.arg(keys.crons()).arg(at.as_ms()).arg(name.as_str());
+    index.exec_async(&mut connection).await.expect("Redis is there");
 }
 
 /// Waits until an instant has come, and returns what the leader reads then.

@@ -6,13 +6,10 @@ use carillon_shared::client::{BackfillMode, BackfillOutcome, BackfillRequest, Cl
 use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::FireKind;
 use carillon_shared::store::{FireDecision, FireItem, FireReply, FireResult, LedgerDecision, LedgerRow, Store};
-use carillon_tests::cron::{P0, applied, complete, due, entry, fire, item, lead, register};
-use carillon_tests::entry_record;
+use carillon_tests::cron::{P0, YEARLY, applied, comes_at, complete, due, entry, fire, item, lead, register};
 use carillon_tests::store::{LEASE, claim, claim_one, store};
 use carillon_tests::wait::until_some;
 use serde_json::{Map, Value, json};
-
-const YEARLY: &str = "0 0 1 1 *";
 
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().expect("an object").clone()
@@ -36,13 +33,8 @@ async fn raw(command: &redis::Cmd) {
 
 /// Makes the entry one whose next instant came `ago`, as if nobody had been there since.
 async fn set_back(store: &Store, ago: Duration) -> Timestamp {
-    let now = store.now().await.expect("Redis is there");
-    let mark = Timestamp::from_secs((now - ago).as_secs());
-    let keys = store.keys().partition(P0);
-    let name = "tick".parse().expect("a name");
-    let mut connection = carillon_tests::redis::shared().connection().await;
-    entry_record::set(&mut connection, &keys.cron(&name), "next", &mark.as_ms().to_string()).await;
-    raw(redis::cmd("ZADD").arg(keys.crons()).arg(mark.as_ms()).arg("tick")).await;
+    let mark = carillon_tests::cron::ago(store, ago).await;
+    comes_at(store, &"tick".parse().expect("a name"), mark).await;
     mark
 }
 

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use carillon_shared::client::{Client, PauseRequest};
-use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{Pause, Source, Standing};
-use carillon_shared::id::JobId;
 use carillon_shared::name::CronName;
 use carillon_shared::store::{
     DueEntries, EntryPut, EntryRemoved, FireDecision, FireItem, FireReply, FireResult, LeaderToken, PartitionKeys,
     PutReply, Store, Unreadable,
 };
-use carillon_tests::cron::{P0, applied, due, entry, item, lead, register};
+use carillon_tests::cron::{P0, YEARLY, applied, comes_at, due, entry, item, late, lead, register};
 use carillon_tests::entry_record;
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
@@ -20,7 +18,6 @@ use carillon_tests::store::{LEASE, claim, store};
 use redis::ToRedisArgs;
 use serde_json::json;
 
-const HOURLY: &str = "0 * * * *";
 const NOTHING: &[&str] = &[];
 
 async fn raw<T: redis::FromRedisValue>(command: &str, key: &str, words: impl ToRedisArgs) -> T {
@@ -34,19 +31,6 @@ fn keys(store: &Store) -> PartitionKeys {
 
 async fn record(store: &Store, name: &CronName) -> String {
     raw("GET", &keys(store).cron(name), NOTHING).await
-}
-
-/// An entry that is on, of a schedule that does not interfere, whose instant came an hour ago.
-async fn late(store: &Store, name: &str) -> CronName {
-    let name = register(store, json!({"name": name, "cron": HOURLY, "overlap_policy": "allow"})).await;
-    set_next(store, &name, entry(store, &name).await.next_mark.expect("an instant") - Duration::from_secs(3600)).await;
-    name
-}
-
-async fn set_next(store: &Store, name: &CronName, at: Timestamp) {
-    let keys = keys(store);
-    entry_record::set(&mut shared().connection().await, &keys.cron(name), "next", &at.as_ms().to_string()).await;
-    raw::<()>("ZADD", &keys.crons(), (at.as_ms(), name.as_str())).await;
 }
 
 async fn unreadable(store: &Store, token: &LeaderToken, most: usize) -> Vec<Unreadable> {
@@ -153,7 +137,7 @@ async fn a_registration_replaces_a_text_that_is_no_entry_and_nothing_else() {
     spoil(&store, &names).await;
     let again = register(&store, json!({"name": "rubbish"})).await;
     assert_eq!(entry(&store, &again).await.run_count, 0);
-    let request = json!({"name": "foreign", "cron": HOURLY, "type": "echo"});
+    let request = json!({"name": "foreign", "cron": YEARLY, "type": "echo"});
     Client::new(store.clone()).register(&request).await.expect_err("it is somebody else's");
     assert_eq!(raw::<String>("TYPE", &keys(&store).cron(&names[1]), NOTHING).await, "hash");
 }
@@ -215,74 +199,6 @@ async fn what_people_write_takes_no_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_entry_that_comes_twice_in_one_call_fires_once() {
-    let store = store().await;
-    let token = lead(&store).await;
-    register(&store, json!({"overlap_policy": "allow"})).await;
-    let (now, entries) = due(&store, &token).await;
-    let twice = [item(&entries[0], now), item(&entries[0], now)];
-    let reply = store.fire(P0, &token, &twice).await.expect("Redis is there");
-    assert_eq!(reply, FireReply::Applied(vec![FireResult::Applied, FireResult::Already]));
-}
-
-fn made(item: &FireItem) -> JobId {
-    match &item.decision {
-        FireDecision::Fire(_, run) => run.id,
-        FireDecision::Skip(reason) => panic!("skipped: {reason}"),
-    }
-}
-
-#[tokio::test]
-async fn each_item_of_one_entry_builds_on_those_before_it() {
-    let store = store().await;
-    let token = lead(&store).await;
-    let (name, other) = (late(&store, "many").await, late(&store, "other").await);
-    let (now, entries) = due(&store, &token).await;
-    let of = |name: &CronName| entries.iter().find(|entry| entry.definition.name == *name).expect("it is due");
-    let first = item(of(&name), now);
-    let mut items = vec![first.clone()];
-    for hours in 1..5 {
-        let at = first.scheduled - Duration::from_secs(hours * 3600);
-        let fill = FireItem::backfill(of(&name), at, 1, now).expect("valid");
-        // Its live runs by then, in order of their instants.
-        let mut before: Vec<&FireItem> = items.iter().collect();
-        before.sort_by_key(|item| item.scheduled);
-        items.push(FireItem { live_seen: before.into_iter().map(made).collect(), ..fill });
-    }
-    items.push(item(of(&other), now));
-    let again = items[2].clone();
-    items.push(again);
-    let reply = store.fire(P0, &token, &items).await.expect("Redis is there");
-    let mut expected = vec![FireResult::Applied; 6];
-    expected.push(FireResult::Already);
-    assert_eq!(reply, FireReply::Applied(expected));
-    let held = entry(&store, &name).await;
-    assert_eq!((held.run_count, held.scheduled_runs, held.next_mark), (5, 1, first.next_mark));
-    let mut rows = store.ledger(&name, None, 100).await.expect("Redis is there");
-    rows.reverse();
-    let (fired, asked): (Vec<JobId>, Vec<JobId>) =
-        (rows.iter().filter_map(|row| row.job()).collect(), items[..5].iter().map(made).collect());
-    assert_eq!(fired, asked, "in the order of the call");
-    assert_all_hold(store.keys(), &Snapshot::take(shared(), store.keys()).await);
-}
-
-#[tokio::test]
-async fn an_instant_that_made_its_job_makes_no_other_if_its_entry_has_not_moved_on() {
-    let store = store().await;
-    let token = lead(&store).await;
-    let name = late(&store, "late").await;
-    let mark = entry(&store, &name).await.next_mark.expect("an instant");
-    let first = applied(&store, &token).await;
-    // As after a call that ended half-way: the run and its row are there, the record is not written.
-    set_next(&store, &name, mark).await;
-    let second = applied(&store, &token).await;
-    assert_eq!(made(&first), made(&second));
-    assert_eq!(store.claim(&claim(9, LEASE)).await.expect("Redis is there").len(), 1);
-    assert_eq!(entry(&store, &name).await.next_mark, first.next_mark);
-    assert_all_hold(store.keys(), &Snapshot::take(shared(), store.keys()).await);
-}
-
-#[tokio::test]
 async fn a_disabled_entry_says_so_once_until_it_is_registered_anew() {
     let store = store().await;
     let token = lead(&store).await;
@@ -295,9 +211,9 @@ async fn a_disabled_entry_says_so_once_until_it_is_registered_anew() {
     let before = rows().await;
     for (round, expected) in [1, 1, 1, 2].into_iter().enumerate() {
         if round == 3 {
-            register(&store, json!({"name": "off", "cron": HOURLY, "overlap_policy": "allow", "args": [1]})).await;
+            register(&store, json!({"name": "off", "cron": YEARLY, "overlap_policy": "allow", "args": [1]})).await;
         }
-        set_next(&store, &name, mark).await;
+        comes_at(&store, &name, mark).await;
         assert!(matches!(applied(&store, &token).await.decision, FireDecision::Skip("disabled")));
         assert_eq!(rows().await - before, expected, "round {round}");
     }

@@ -82,6 +82,9 @@ pub enum FireResult {
     Gone,
 }
 
+/// Arguments of one decision.
+const ITEM_ARGS: usize = 7;
+
 impl Store {
     /// Applies decisions of the leader on entries of one partition.
     ///
@@ -113,23 +116,14 @@ impl Store {
         let keys = self.key(partition);
         let mut names = vec![keys.crons(), keys.fence(), keys.due(), keys.expires(), keys.ended("cancelled")];
         let mut args: Vec<Arg<'_>> = vec![token.into()];
-        names.reserve(6 * items.len());
-        args.reserve(20 * items.len());
+        args.reserve(ITEM_ARGS * items.len());
         let mut queues: Vec<&QueueName> = Vec::new();
         for item in items {
-            names.extend([
-                keys.cron(&item.name),
-                keys.live(&item.name),
-                keys.wait(&item.name),
-                keys.ledger(&item.name),
-            ]);
             push_item(&mut args, item);
-            if let FireDecision::Fire(_, run) = &item.decision {
-                names.extend([keys.job(run.id), keys.envelope(run.id)]);
-                push_run(&mut args, run);
-                if !queues.contains(&&run.envelope.queue) {
-                    queues.push(&run.envelope.queue);
-                }
+            if let FireDecision::Fire(_, run) = &item.decision
+                && !queues.contains(&&run.envelope.queue)
+            {
+                queues.push(&run.envelope.queue);
             }
         }
         for queue in queues {
@@ -146,34 +140,47 @@ impl Store {
 }
 
 fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
-    let ms = |mark: Option<Timestamp>| mark.map_or(Arg::Text(""), |at| at.as_ms().into());
-    let (decision, reason) = match &item.decision {
-        FireDecision::Fire(Decision::CancelAndFire, _) => ("cancel", ""),
-        FireDecision::Fire(Decision::FireBehind, _) => ("behind", ""),
-        FireDecision::Fire(..) => ("fire", ""),
-        FireDecision::Skip(reason) => ("skip", *reason),
+    let next = item.next_mark.map(Timestamp::as_ms);
+    let (id, envelope) = match &item.decision {
+        FireDecision::Fire(_, run) => (run.id.to_string(), run.envelope.to_kept_json()),
+        FireDecision::Skip(_) => Default::default(),
     };
-    let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
     args.extend([
         item.name.as_str().into(),
-        i64::try_from(item.revision_seen).unwrap_or(i64::MAX).into(),
-        ms(item.mark_seen),
-        ms(item.next_mark),
-        ms(item.look_at),
-        decision.into(),
-        reason.into(),
-        live.join(" ").into(),
-        item.scheduled.as_ms().into(),
-        i64::try_from(item.instants).unwrap_or(i64::MAX).into(),
+        match item.mark_seen {
+            Some(mark) => format!("{}\n{}", item.revision_seen, mark.as_ms()).into(),
+            None => item.revision_seen.to_string().into(),
+        },
+        next.map_or(Arg::Text(""), Arg::Int),
+        how(item).into(),
         item.told.as_str().into(),
-        item.kind.as_str().into(),
-        item.because.as_str().into(),
+        id.into(),
+        envelope.into(),
     ]);
 }
 
-fn push_run(args: &mut Vec<Arg<'_>>, run: &Run) {
-    let said = Said::new(&run.envelope).into_text();
-    args.extend([run.id.to_string().into(), run.envelope.to_kept_json().into(), said.into()]);
+/// How it is decided, in lines: what most decisions of one instant have in common.
+fn how(item: &FireItem) -> String {
+    let (decision, reason, said) = match &item.decision {
+        FireDecision::Fire(decision, run) => {
+            let decision = match decision {
+                Decision::CancelAndFire => "cancel",
+                Decision::FireBehind => "behind",
+                _ => "fire",
+            };
+            (decision, "", Said::new(&run.envelope).into_text())
+        }
+        FireDecision::Skip(reason) => ("skip", *reason, String::new()),
+    };
+    let look_at = match item.look_at {
+        at if at == item.next_mark => String::new(),
+        Some(at) => at.as_ms().to_string(),
+        None => "+inf".to_owned(),
+    };
+    let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
+    let (kind, instants, scheduled) = (item.kind.as_str(), item.instants, item.scheduled.as_ms());
+    let (live, because) = (live.join(" "), &item.because);
+    format!("{decision}\n{kind}\n{instants}\n{scheduled}\n{look_at}\n{reason}\n{live}\n{because}\n{said}")
 }
 
 fn fire_result(code: &str) -> Result<FireResult, StoreError> {

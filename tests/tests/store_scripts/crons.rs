@@ -7,7 +7,7 @@ use carillon_shared::clock::Timestamp;
 use carillon_shared::cron::{Change, Standing};
 use carillon_shared::name::CronName;
 use carillon_shared::store::{DueEntries, EntryPut, FireItem, LeaderToken, Store, StoredEntry, Unreadable};
-use carillon_tests::entry_record;
+use carillon_tests::cron::comes_at;
 use carillon_tests::redis::shared;
 use serde_json::json;
 
@@ -24,12 +24,7 @@ async fn registered(store: &Store) -> StoredEntry {
     let registered = Client::new(store.clone()).register(&request).await.expect("a valid entry").entry;
     // Its instant came a minute ago, and has not come for whoever only looks at the clock.
     let at = registered.updated_at.as_ms() / 1000 * 1000 - 60_000;
-    let keys = store.keys().partition(P0);
-    let mut connection = shared().connection().await;
-    entry_record::set(&mut connection, &keys.cron(&name()), "next", &at.to_string()).await;
-    let mut index = redis::cmd("ZADD");
-    index.arg(keys.crons()).arg(at).arg("n");
-    index.exec_async(&mut connection).await.expect("Redis is there");
+    comes_at(store, &name(), Timestamp::from_ms(at)).await;
     store.entry(&name()).await.expect("Redis is there").expect("it is registered")
 }
 

@@ -17,11 +17,12 @@
 return function()
   local name = arg(1)
   local entry = key(CRON, name)
-  local rev, next_seen, runs, rung, last, _, registered = string.match(redis.call('GET', entry) or '', FIRED_LINES)
+  local mark, rev, runs, rung, last, _, registered = string.match(redis.call('GET', entry) or '', FIRED_LINES)
   local uid, created, _, enabled, _, pause, source = string.match(registered or '', REGISTERED_LINES)
   local is_new = not uid
   rev = is_new and 0 or tonumber(rev)
-  if is_new then next_seen, runs, rung, last, uid, created, pause, source = '', '0', '0', '', arg(6), NOW, '', '' end
+  local next_seen = is_new and '' or string.match(mark, '\n(.*)$')
+  if is_new then runs, rung, last, uid, created, pause, source = '0', '0', '', arg(6), NOW, '', '' end
   local kept = redis.call('GET', key(DEF, name))
   redis.call('ZCARD', key(CRONS))
   -- A ledger keeps what befell its entry; one that has no rows needs no notes.

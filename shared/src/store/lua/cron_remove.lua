@@ -13,7 +13,8 @@ return function()
   local record, kept = unpack(redis.call('MGET', entry, definition))
   -- What is no entry can be removed too.
   if not record and redis.call('EXISTS', entry) == 0 then return { 'gone', NOW_MS } end
-  if arg(3) ~= '' and string.match(record or '', FIRED_LINES) ~= arg(3) then return { 'stale', NOW_MS } end
+  local _, rev = string.match(record or '', FIRED_LINES)
+  if arg(3) ~= '' and rev ~= arg(3) then return { 'stale', NOW_MS } end
   redis.call('ZCARD', key(CRONS))
   local row = redis.call('LINDEX', ledger, '-1')
   redis.call('SCARD', key(DECLARED))

@@ -6,7 +6,8 @@
 -- created (ms), updated (ms), whether it is enabled (0 | 1), anchor (ms), pause (JSON), source (JSON). Its definition has a key
 -- of its own, so that a fire need not write it. entry_record.rs is the counterpart.
 
-local FIRED_LINES = '^(%d+)\n(%-?%d*)\n(%d+)\n(%d+)\n(%-?%d*)\n(1?)\n(.*)$'
+-- The first two lines together, then the first alone.
+local FIRED_LINES = '^((%d+)\n%-?%d*)\n(%d+)\n(%d+)\n(%-?%d*)\n(1?)\n(.*)$'
 local REGISTERED_LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n$'
 
 -- The runs that are live now, in order of their instants; those whose records have vanished or ended are not.
@@ -34,10 +35,10 @@ local function entries_to(answer, names)
   if #names == 0 then return vanished end
   for i, name in ipairs(names) do
     found[2 * i - 1], found[2 * i] = key(CRON, name), key(DEF, name)
-    beside[2 * i - 1], beside[2 * i] = key(LIVE, name), key(WAIT, name)
+    beside[i] = key(LIVE, name)
   end
   found = redis.call('MGET', unpack(found))
-  -- Most entries have no live run, and one answer says so of all of them.
+  -- Most entries have no live run, and one answer says so of all of them. Runs that wait are live too.
   local all_rest, none = redis.call('EXISTS', unpack(beside)) == 0, {}
   for i, name in ipairs(names) do
     local record, runs, waiting = found[2 * i - 1], none, 0

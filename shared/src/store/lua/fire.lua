@@ -1,14 +1,15 @@
 #!lua
 -- Applies what was decided about due instants: the only place where a cron entry fires.
 --
--- KEYS  events, told, crons, fence, due, expires, ended:cancelled, then per item: cron, live, wait, ledger, and where it makes a
---       job: job, env; then per queue: ready, queue, bell.
+-- KEYS  events, told, crons, fence, due, expires, ended:cancelled, then per queue: ready, queue, bell. The keys of an item
+--       (cron, live, wait and ledger of the entry, job and env of the job) are told from its name and id.
 -- ARGV  1 token ("" for a run that somebody asked for: it moves no schedule, so it needs no leadership); then per item: 1 name,
---       2 revision seen, 3 next instant seen (ms; "" when asked for), 4 the next after it (ms, "" for none), 5 when that is to be
---       decided on (ms, "" for never), 6 decision (fire | skip | cancel | behind), 7 reason, 8 live runs seen (ids joined by
---       spaces), 9 scheduled (ms), 10 instants this row stands for, 11 extra members of the event (JSON, may be empty), 12 kind
---       (scheduled | catch_up | manual | backfill), 13 what the row keeps beside the reason (may be empty); and where it makes a
---       job: 14 job id, 15 envelope, 16 queue, type and what else its producer said, as lines of its record.
+--       2 revision seen and, unless somebody asked, a line further, next instant seen (ms), 3 the next after it (ms, "" for
+--       none), 4 how, which most items of a call have in common, in lines: decision (fire | skip | cancel | behind), kind
+--       (scheduled | catch_up | manual | backfill), instants this row stands for, scheduled (ms), when the next is to be
+--       decided on (ms, "+inf" for never, "" for the next instant itself), reason, live runs seen (ids joined by spaces), what
+--       the row keeps beside the reason (JSON, may be empty), then what else the producer of the job said, as lines of its
+--       record; 5 extra members of the event (JSON, may be empty), 6 job id, 7 envelope (both "" where it makes none).
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -29,9 +30,53 @@ return function()
   check('ZCARD', key(EXPIRES))
   check('ZCARD', key(WAITING))
 
+  local ARGS = 7
+  local HOW = '^(%a+)\n([%a_]+)\n(%d+)\n(%-?%d+)\n(%C*)\n(%C*)\n(%C*)\n([^\n]*)\n(.*)$'
   -- Nothing of a kind, for all that have nothing.
   local NONE = {}
+  local NOW_WRITTEN = rfc3339(NOW_MS, true)
+  local CRON_KEYS, LIVE_KEYS, LEDGERS, JOB_KEYS = key(CRON), key(LIVE), key(LEDGER), key(JOB)
   local crons = key(CRONS)
+
+  -- Many entries are due at one instant, which is written out once, and so is how long ago it was.
+  local instants = {}
+  local function written(scheduled)
+    local instant = instants[scheduled]
+    if not instant then
+      local ms = tonumber(scheduled)
+      local at = rfc3339(ms)
+      instant = {
+        times = ',"scheduled_time":"' .. at .. '","scheduled_at":"' .. at .. '"',
+        late_ms = text(math.max(0, NOW_MS - ms)),
+      }
+      instants[scheduled] = instant
+    end
+    return instant
+  end
+
+  -- How something is decided, with all that is the same for whatever is decided so: what its event says, the end of its row, and
+  -- one table that stands for each of the jobs in turn.
+  local hows = {}
+  local function how_of(lines)
+    local decision, kind, count, scheduled, look_at, reason, live, because, said = string.match(lines, HOW)
+    local fires, instant = decision ~= 'skip', written(scheduled)
+    local how = {
+      decision = decision, kind = kind, scheduled = scheduled, look_at = look_at, reason = reason, live = live, said = said,
+      fires = fires, is_sound = false,
+      row = '\0s\0' .. scheduled .. '\0a\0' .. NOW .. '\0n\0' .. count .. '\0k\0' .. kind
+        .. (because ~= '' and '\0w\0' .. because or ''),
+      told = instant.times .. (fires and ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. kind .. '","manual":'
+        .. (kind == 'manual' and 'true' or 'false') .. ',"missed_count":' .. text(tonumber(count) - 1)
+        or ',"kind":"' .. kind .. '","skipped_count":' .. count) .. ',"lateness_ms":' .. instant.late_ms,
+    }
+    if fires then
+      how.job = job_new(#KEYS + 1, '', 'available', 0, '', said, '')
+      how.told_of_job = '","job_type":"' .. how.job.type .. '","run_count":'
+      how.ready = usual_key(READY, how.job.queue)
+    end
+    hows[lines] = how
+    return how
+  end
 
   local function all_wait(runs)
     for _, id in ipairs(runs) do
@@ -52,122 +97,125 @@ return function()
     end
   end
 
-  -- Reads at once what can be asked of many entries at once: their records, when each is due by the index, whether any has a
-  -- ledger yet, and whether anything at all is there of their runs and of the jobs to be made: most often nothing is, and
-  -- no more need be asked.
-  local function look(items)
-    local names, entries, beside, ledgers = {}, {}, {}, {}
-    for i, item in ipairs(items) do
-      names[i], entries[i], ledgers[i] = item.name, item.key, item.ledger
-      local n = #beside
-      beside[n + 1], beside[n + 2], beside[n + 3] = item.live_key, item.wait_key, item.job.key
-    end
-    local scores = redis.call('ZMSCORE', key(CRONS), unpack(names))
-    local found = redis.call('MGET', unpack(entries))
-    local no_ledgers = redis.call('EXISTS', unpack(ledgers)) == 0
-    local all_rest = redis.call('EXISTS', unpack(beside)) == 0
-    for i, item in ipairs(items) do
-      item.score, item.record = scores[i], found[i]
-      item.row = not no_ledgers and redis.call('LINDEX', item.ledger, '-1')
-      item.rests = all_rest or redis.call('EXISTS', item.live_key, item.wait_key, item.job.key or item.live_key) == 0
-    end
-  end
-
-  -- Queues whose keys are sound.
-  local sound_queues = {}
-  local function check_job(item)
-    local job = item.job
-    if item.rests and sound_queues[job.queue] and not job.limit then return end
-    check_indexes(job)
-    sound_queues[job.queue] = true
-  end
-
-  local function refusal(item)
-    local rev, next_now, runs, rung, last, silent, registered = string.match(item.record or '', FIRED_LINES)
-    if not rev then return 'gone' end
-    local job = item.job
-    -- Also when an item before this one has made it.
-    job.exists = job.id and (records[job.id] or not item.rests and redis.call('EXISTS', job.key) == 1)
-    if item.kind == 'backfill' then
-      if job.exists then return 'already' end
-      -- What the schedule has yet to decide on is not ours to decide.
-      if next_now ~= '' and tonumber(next_now) <= item.scheduled then return 'early' end
-    end
-    -- A run that somebody asked for has an id of its own: it is there if this very call was made before.
-    if item.seen == '' and job.exists then return 'ok' end
-    if item.seen ~= '' and next_now ~= item.seen then return 'already' end
-    if rev ~= item.rev then return 'stale' end
-    if item.seen ~= '' and tonumber(item.score or item.seen) > NOW_MS then return 'early' end
-    item.next_now, item.runs, item.rung, item.last, item.silent, item.registered = next_now, runs, rung, last, silent, registered
-    item.live, item.gone, item.cancel = NONE, NONE, NONE
-    if item.rests then
-      if item.live_seen ~= '' then return 'stale' end
-    else
-      item.live, item.gone = live_runs(item.name)
-      if table.concat(item.live, ' ') ~= item.live_seen then return 'stale' end
-      -- More runs than one call may end: these are cancelled now, and the decision is made again.
-      item.partial = item.decision == 'cancel' and redis.call('ZCARD', item.live_key) > #item.live + #item.gone
-      -- A run whose record has vanished ends nobody's wait: if all that are left wait, the first of them is let go.
-      local waiting = redis.call('LRANGE', item.wait_key, 0, 99)
-      item.stuck = #item.gone > 0 and #item.live > 0 and item.decision ~= 'cancel' and all_wait(item.live)
-        and first_there(waiting) or nil
-    end
-    if job.id then check_job(item) end
-    if item.decision == 'cancel' then
-      item.cancel = {}
-      for _, id in ipairs(item.live) do
-        local run = job_read(id)
-        check_indexes(run)
-        item.cancel[#item.cancel + 1] = run
-      end
-    end
-    return nil
-  end
-
-  local function start(item)
-    local job = item.job
-    if job.exists then return end
-    job.seq = next_seq(job.queue)
-    note(job, 'cron', item.name)
-    records[job.id] = job
-    change(job)
-    if job.expires then place(key(EXPIRES), job.id, job.expires) end
-    redis.call('ZADD', item.live_key, item.scheduled_text, job.id)
-    if item.decision == 'behind' then
-      set(job, 'waits', '1')
-      wait_in_line(item.name, job.id)
-    else
-      place(usual_key(READY, job.queue), job.id, ready_score(job))
-      ring(job.queue, 1)
-    end
-    count(job.queue, nil, 'available')
-    tell_enqueued(job)
-  end
-
-  -- Many entries are due at one instant, which is written out once, and so is how long ago it was.
-  local instants = {}
-  local function written(ms)
-    local instant = instants[ms]
-    if not instant then
-      local scheduled = rfc3339(ms)
-      instant = {
-        times = ',"scheduled_time":"' .. scheduled .. '","scheduled_at":"' .. scheduled .. '"',
-        late_ms = text(math.max(0, NOW_MS - ms)),
-      }
-      instants[ms] = instant
-    end
-    return instant
-  end
-
-  local NOW_WRITTEN = rfc3339(NOW_MS, true)
-
   -- One more, both as text; Lua counts no further than 2^53.
   local function after(so_far)
     local number = tonumber(so_far)
     return number < 9007199254740991 and text(number + 1) or so_far
   end
 
-  local function apply(item)
+  -- What is to be refused of an item whose revision and next instant are not as seen, or that sees no next instant because
+  -- somebody asked for it.
+  local function unlike(item, mark)
+    local rev, next_now = string.match(mark, '^(%d+)\n(.*)$')
+    local rev_seen, next_seen = string.match(item.was, '^(%d+)\n?(.*)$')
+    local is_asked = next_seen == ''
+    if item.how.kind == 'backfill' then
+      if item.exists then return 'already' end
+      -- What the schedule has yet to decide on is not ours to decide.
+      if next_now ~= '' and tonumber(next_now) <= tonumber(item.how.scheduled) then return 'early' end
+    end
+    -- A run that somebody asked for has an id of its own: it is there if this very call was made before.
+    if is_asked and item.exists then return 'ok' end
+    if not is_asked and next_now ~= next_seen then return 'already' end
+    if rev ~= rev_seen then return 'stale' end
+  end
+
+  -- Reads what is live of an entry, and what its decision ends of it.
+  local function live_look(item)
+    local name, decision = item.name, item.how.decision
+    item.live, item.gone = live_runs(name)
+    if table.concat(item.live, ' ') ~= item.how.live then return 'stale' end
+    -- More runs than one call may end: these are cancelled now, and the decision is made again.
+    item.partial = decision == 'cancel' and redis.call('ZCARD', item.live_key) > #item.live + #item.gone
+    -- A run whose record has vanished ends nobody's wait: if all that are left wait, the first of them is let go.
+    local waiting = redis.call('LRANGE', key(WAIT, name), 0, 99)
+    item.stuck = #item.gone > 0 and #item.live > 0 and decision ~= 'cancel' and all_wait(item.live)
+      and first_there(waiting) or nil
+    item.cancel = {}
+    if decision ~= 'cancel' then return end
+    for i, id in ipairs(item.live) do
+      item.cancel[i] = job_read(id)
+      check_indexes(item.cancel[i])
+    end
+  end
+
+  -- Checks an item against its record and its score in the index, and notes what becomes of the record.
+  local function refusal(item, record, score)
+    local mark, rev, runs, rung, last, silent, registered = string.match(record or '', FIRED_LINES)
+    if not mark then return 'gone' end
+    local how = item.how
+    if not item.rests then item.exists = how.fires and redis.call('EXISTS', item.job_key) == 1 end
+    local moves = mark == item.was
+    if not moves then
+      local code = unlike(item, mark)
+      if code then return code end
+    elseif tonumber(score or string.match(mark, '%-?%d+$')) > NOW_MS then
+      return 'early'
+    end
+    if item.rests then
+      if how.live ~= '' then return 'stale' end
+    else
+      local code = live_look(item)
+      if code then return code end
+    end
+    if how.fires then
+      if not (item.rests and how.is_sound) then
+        how.job.cron = item.name
+        check_indexes(how.job)
+        -- One that waits touches another key of its own.
+        how.is_sound = how.decision ~= 'behind'
+      end
+      item.runs, last = after(runs), NOW
+      -- Most entries are never run by hand.
+      if moves then rung = rung == runs and item.runs or after(rung) end
+      runs = item.runs
+    elseif how.reason == 'disabled' then
+      item.says_nothing, silent = silent == '1', '1'
+    end
+    item.moves = moves
+    item.text = (moves and rev .. '\n' .. item.next or mark) .. '\n' .. runs .. '\n' .. rung .. '\n' .. last .. '\n' .. silent
+      .. '\n' .. registered
+  end
+
+  -- Checks items, no two of one entry; a code for each that is refused, and false for the others. What can be asked of many at
+  -- once is: their records, when each is due by the index, and whether anything at all is there of their runs and of the jobs to
+  -- be made. Most often nothing is, and no more need be asked.
+  local function refusals(items)
+    local names, entries, beside, codes = {}, {}, {}, {}
+    for i, item in ipairs(items) do
+      names[i], entries[i], beside[2 * i - 1], beside[2 * i] = item.name, item.key, item.live_key, item.job_key
+    end
+    local scores, found = redis.call('ZMSCORE', crons, unpack(names)), redis.call('MGET', unpack(entries))
+    local all_rest = redis.call('EXISTS', unpack(beside)) == 0
+    for i, item in ipairs(items) do
+      item.row = redis.call('LINDEX', item.ledger, '-1')
+      item.rests = all_rest or redis.call('EXISTS', item.live_key, item.job_key) == 0
+      codes[i] = refusal(item, found[i], scores[i]) or false
+    end
+    return codes
+  end
+
+  local function start(item)
+    local how, id, name = item.how, item.id, item.name
+    local job, waits = how.job, how.decision == 'behind'
+    job.id, job.seq, job.said = id, next_seq(job.queue), how.said .. 'cron ' .. name .. (waits and '\nwaits 1\n' or '\n')
+    changed[#changed + 1] = { key = item.job_key, text = job_text(job), changed = true }
+    -- It may have been looked for before.
+    if not item.rests then records[id] = nil end
+    if job.expires then place(key(EXPIRES), id, job.expires) end
+    redis.call('ZADD', item.live_key, how.scheduled, id)
+    if waits then
+      wait_in_line(name, id)
+    else
+      place(how.ready, id, ready_score(job))
+      ring(job.queue, 1)
+    end
+    count(job.queue, nil, 'available')
+    tell_enqueued(job)
+  end
+
+  -- Ends the runs that a decision ends.
+  local function clear(item)
     for _, id in ipairs(item.gone) do
       redis.call('ZREM', item.live_key, id)
       leave_line(item.name, id)
@@ -182,63 +230,48 @@ return function()
       cancel_job(job, look, 'cron', 'replaced by the next run')
       item.row = look.run.row
     end
-    if item.partial then return 'stale' end
-    local fired = item.decision ~= 'skip'
-    local instant, first_live = written(item.scheduled), item.live[1]
-    if fired then
-      start(item)
-      local runs = after(item.runs)
-      item.runs, item.last = runs, NOW
-      if item.seen ~= '' then item.rung = after(item.rung) end
+  end
+
+  local function apply(item)
+    local how, name, id = item.how, item.name, item.id
+    if not item.rests then
+      clear(item)
+      if item.partial then return 'stale' end
+    end
+    local decided
+    if how.fires then
+      if not item.exists then start(item) end
       -- As `tell` does, with the data made at once with what stands before it.
-      told[#told + 1] = 'cron.triggered\ncron\n' .. item.name .. '\n{"cron_name":"' .. item.name
-        .. '","job_id":"' .. item.job.id .. '","job_type":"' .. item.job.type .. '","run_count":' .. runs .. instant.times
-        .. ',"actual_time":"' .. NOW_WRITTEN .. '","kind":"' .. item.kind .. '","manual":'
-        .. (item.kind == 'manual' and 'true' or 'false') .. ',"missed_count":'
-        .. (item.instants == '1' and '0' or text(tonumber(item.instants) - 1)) .. ',"lateness_ms":' .. instant.late_ms
-        .. item.extra .. '}'
+      told[#told + 1] = 'cron.triggered\ncron\n' .. name .. '\n{"cron_name":"' .. name .. '","job_id":"' .. id
+        .. how.told_of_job .. item.runs .. how.told .. item.extra .. '}'
+      decided = '\0d\0fired\0j\0' .. id .. how.row
     else
-      local live = first_live and ',"active_job_id":"' .. first_live .. '","existing_job_id":"' .. first_live .. '"' or ''
-      tell('cron.skipped', 'cron', item.name, '{"cron_name":"' .. item.name .. '","reason":"' .. item.reason .. '"' .. live
-        .. instant.times .. ',"kind":"' .. item.kind .. '","skipped_count":' .. item.instants .. ',"lateness_ms":'
-        .. instant.late_ms .. item.extra .. '}')
+      local live = (item.live or NONE)[1]
+      tell('cron.skipped', 'cron', name, '{"cron_name":"' .. name .. '","reason":"' .. how.reason
+        .. (live and '","active_job_id":"' .. live .. '","existing_job_id":"' .. live or '') .. '"' .. how.told .. item.extra
+        .. '}')
+      decided = '\0d\0skipped\0r\0' .. how.reason .. (live and '\0l\0' .. live or '') .. how.row
     end
     -- A disabled entry says so once in its ledger, and does not push out what it did before.
-    local silent = item.reason == 'disabled'
-    if not (silent and item.silent == '1') then
-      local decided = fired and '\0d\0fired\0j\0' .. item.job.id
-        or '\0d\0skipped\0r\0' .. item.reason .. (first_live and '\0l\0' .. first_live or '')
-      ledger_add(item.ledger, item.row, decided .. '\0s\0' .. item.scheduled_text .. '\0a\0' .. NOW .. '\0n\0' .. item.instants
-        .. '\0k\0' .. item.kind .. (item.because ~= '' and '\0w\0' .. item.because or ''))
-    end
-    if silent then item.silent = '1' end
-    if item.seen ~= '' then
-      item.next_now = item.next
-      place(crons, item.name, item.look_at ~= '' and item.look_at or '+inf')
-    end
-    item.text = item.rev .. '\n' .. item.next_now .. '\n' .. item.runs .. '\n' .. item.rung .. '\n' .. item.last .. '\n'
-      .. item.silent .. '\n' .. item.registered
+    if not item.says_nothing then ledger_add(item.ledger, item.row, decided) end
     changed[#changed + 1] = item
+    if item.moves then
+      place(crons, name, how.look_at ~= '' and how.look_at or item.next ~= '' and item.next or '+inf')
+    end
   end
 
   -- The items, in groups: no entry comes twice in one, so that nothing that is done to one changes what was read of another.
-  local groups, seen_names, KEYS, k, i = { {} }, {}, KEYS, 8, 2
-  while arg(i + 12) do
-    local name, rev, seen, next_mark, look_at, decision, reason, live_seen, scheduled, instants_n, extra, kind, because, id, env,
-      said = unpack(ARGV, i + 4, i + 19)
+  local groups, seen_names, ARGV = { {} }, {}, ARGV
+  for i = 6, #ARGV, ARGS do
+    local name, was, next_mark, lines, extra, id, env = unpack(ARGV, i, i + ARGS - 1)
+    local how, live_key = hows[lines] or how_of(lines), LIVE_KEYS .. name
     local item = {
-      name = name, rev = rev, seen = seen, next = next_mark, look_at = look_at, decision = decision, reason = reason,
-      live_seen = live_seen, scheduled = tonumber(scheduled), scheduled_text = scheduled, instants = instants_n,
-      extra = extra, kind = kind, because = because, job = NONE,
-      key = KEYS[k], live_key = KEYS[k + 1], wait_key = KEYS[k + 2], ledger = KEYS[k + 3],
+      name = name, was = was, next = next_mark, how = how, extra = extra, id = id, env = env,
+      key = CRON_KEYS .. name, live_key = live_key, ledger = LEDGERS .. name,
+      job_key = how.fires and JOB_KEYS .. id or live_key,
+      row = false, rests = false, runs = false, moves = false, text = false, changed = true,
     }
-    k, i = k + 4, i + 13
-    if decision ~= 'skip' then
-      item.job = job_new(k, id, 'available', 0, env, said, '')
-      item.job.cron = name
-      k, i = k + 2, i + 3
-      expect(item.job.queue)
-    end
+    if how.fires then expect(how.job.queue) end
     if seen_names[name] then
       groups[#groups + 1], seen_names = {}, {}
     end
@@ -250,15 +283,13 @@ return function()
   for g, items in ipairs(groups) do
     -- What has been done is written before it is read.
     if g > 1 then settle() end
-    if #items > 0 then look(items) end
-    local codes = {}
-    for n, item in ipairs(items) do codes[n] = refusal(item) or false end
+    local codes = #items > 0 and refusals(items)
     -- Before there is a job it has its envelope.
     local envelopes = {}
     for n, item in ipairs(items) do
-      local job, last = item.job, #envelopes
-      if not codes[n] and job.id and not job.exists and not item.partial then
-        envelopes[last + 1], envelopes[last + 2] = job.env_key, job.env
+      if not codes[n] and item.how.fires and not item.exists and not item.partial then
+        local last = #envelopes
+        envelopes[last + 1], envelopes[last + 2] = key(ENV, item.id), item.env
       end
     end
     if #envelopes > 0 then redis.call('MSET', unpack(envelopes)) end
