@@ -64,7 +64,6 @@ const CALLS: &[&str] = &[
     "ZADD KEY 1 member",
     "ZCARD KEY",
     "ZCOUNT KEY 0 1",
-    "ZMSCORE KEY member",
     "ZRANGE KEY 0 1",
     "ZREM KEY member",
     "ZREMRANGEBYSCORE KEY 0 1",

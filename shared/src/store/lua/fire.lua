@@ -7,9 +7,9 @@
 --       2 revision seen and, unless somebody asked, a line further, next instant seen (ms), 3 the next after it (ms, "" for
 --       none), 4 how, which most items of a call have in common, in lines: decision (fire | skip | cancel | behind), kind
 --       (scheduled | catch_up | manual | backfill), instants this row stands for, scheduled (ms), when the next is to be
---       decided on (ms, "+inf" for never, "" for the next instant itself), reason, live runs seen (ids joined by spaces), what
---       the row keeps beside the reason (JSON, may be empty), then what else the producer of the job said, as lines of its
---       record; 5 extra members of the event (JSON, may be empty), 6 job id, 7 envelope (both "" where it makes none).
+--       decided on (ms, "+inf" for never, "" for the next instant itself), reason, what the row keeps beside the reason (JSON,
+--       may be empty), then what else the producer of the job said, as lines of its record; 5 live runs seen (ids joined by
+--       spaces), 6 extra members of the event (JSON, may be empty), 7 job id, 8 envelope (both "" where it makes none).
 -- Pre   the token is the fence; revision, next instant and live runs are as seen; the instant is to be decided on by now.
 --       An instant that is backfilled is before the next instant of its entry, and no job was made for it.
 -- Post  the job (if any) is available, or waits behind its predecessor; cancelled runs are cancelled; entry advanced;
@@ -30,8 +30,8 @@ return function()
   check('ZCARD', key(EXPIRES))
   check('ZCARD', key(WAITING))
 
-  local ARGS = 7
-  local HOW = '^(%a+)\n([%a_]+)\n(%d+)\n(%-?%d+)\n(%C*)\n(%C*)\n(%C*)\n([^\n]*)\n(.*)$'
+  local ARGS = 8
+  local HOW = '^(%a+)\n([%a_]+)\n(%d+)\n(%-?%d+)\n(%C*)\n(%C*)\n([^\n]*)\n(.*)$'
   -- Nothing of a kind, for all that have nothing.
   local NONE = {}
   local NOW_WRITTEN = rfc3339(NOW_MS, true)
@@ -58,10 +58,10 @@ return function()
   -- one table that stands for each of the jobs in turn.
   local hows = {}
   local function how_of(lines)
-    local decision, kind, count, scheduled, look_at, reason, live, because, said = string.match(lines, HOW)
+    local decision, kind, count, scheduled, look_at, reason, because, said = string.match(lines, HOW)
     local fires, instant = decision ~= 'skip', written(scheduled)
     local how = {
-      decision = decision, kind = kind, scheduled = scheduled, look_at = look_at, reason = reason, live = live, said = said,
+      decision = decision, kind = kind, scheduled = scheduled, look_at = look_at, reason = reason, said = said,
       fires = fires, is_sound = false,
       row = '\0s\0' .. scheduled .. '\0a\0' .. NOW .. '\0n\0' .. count .. '\0k\0' .. kind
         .. (because ~= '' and '\0w\0' .. because or ''),
@@ -124,11 +124,11 @@ return function()
   local function live_look(item)
     local name, decision = item.name, item.how.decision
     item.live, item.gone = live_runs(name)
-    if table.concat(item.live, ' ') ~= item.how.live then return 'stale' end
+    if table.concat(item.live, ' ') ~= item.seen then return 'stale' end
     -- More runs than one call may end: these are cancelled now, and the decision is made again.
     item.partial = decision == 'cancel' and redis.call('ZCARD', item.live_key) > #item.live + #item.gone
     -- A run whose record has vanished ends nobody's wait: if all that are left wait, the first of them is let go.
-    local waiting = redis.call('LRANGE', key(WAIT, name), 0, 99)
+    local waiting = #item.gone > 0 and redis.call('LRANGE', key(WAIT, name), 0, 99) or NONE
     item.stuck = #item.gone > 0 and #item.live > 0 and decision ~= 'cancel' and all_wait(item.live)
       and first_there(waiting) or nil
     item.cancel = {}
@@ -139,8 +139,8 @@ return function()
     end
   end
 
-  -- Checks an item against its record and its score in the index, and notes what becomes of the record.
-  local function refusal(item, record, score)
+  -- Checks an item against its record, and notes what becomes of that. `is_due`: the index has it among the first that are due.
+  local function refusal(item, record, is_due)
     local mark, rev, runs, rung, last, silent, registered = string.match(record or '', FIRED_LINES)
     if not mark then return 'gone' end
     local how = item.how
@@ -149,20 +149,20 @@ return function()
     if not moves then
       local code = unlike(item, mark)
       if code then return code end
-    elseif tonumber(score or string.match(mark, '%-?%d+$')) > NOW_MS then
+    elseif not is_due and tonumber(redis.call('ZSCORE', crons, item.name) or string.match(mark, '%-?%d+$')) > NOW_MS then
       return 'early'
     end
     if item.rests then
-      if how.live ~= '' then return 'stale' end
+      if item.seen ~= '' then return 'stale' end
     else
       local code = live_look(item)
       if code then return code end
     end
     if how.fires then
-      if not (item.rests and how.is_sound) then
+      if not how.is_sound then
         how.job.cron = item.name
         check_indexes(how.job)
-        -- One that waits touches another key of its own.
+        -- What others touch of their own has been read by now, but for the line of one that waits.
         how.is_sound = how.decision ~= 'behind'
       end
       item.runs, last = after(runs), NOW
@@ -178,19 +178,21 @@ return function()
   end
 
   -- Checks items, no two of one entry; a code for each that is refused, and false for the others. What can be asked of many at
-  -- once is: their records, when each is due by the index, and whether anything at all is there of their runs and of the jobs to
-  -- be made. Most often nothing is, and no more need be asked.
+  -- once is: their records, which are due, and whether anything at all is there of their runs and of the jobs to be made. Most
+  -- often those that are due first are these, nothing is there, and no more need be asked.
   local function refusals(items)
-    local names, entries, beside, codes = {}, {}, {}, {}
+    local is_due, entries, beside, codes = {}, {}, {}, {}
     for i, item in ipairs(items) do
-      names[i], entries[i], beside[2 * i - 1], beside[2 * i] = item.name, item.key, item.live_key, item.job_key
+      entries[i], beside[2 * i - 1], beside[2 * i] = item.key, item.live_key, item.job_key
     end
-    local scores, found = redis.call('ZMSCORE', crons, unpack(names)), redis.call('MGET', unpack(entries))
+    local due = redis.call('ZRANGE', crons, '-inf', NOW, 'BYSCORE', 'LIMIT', '0', text(#items))
+    for _, name in ipairs(due) do is_due[name] = true end
+    local found = redis.call('MGET', unpack(entries))
     local all_rest = redis.call('EXISTS', unpack(beside)) == 0
     for i, item in ipairs(items) do
       item.row = redis.call('LINDEX', item.ledger, '-1')
       item.rests = all_rest or redis.call('EXISTS', item.live_key, item.job_key) == 0
-      codes[i] = refusal(item, found[i], scores[i]) or false
+      codes[i] = refusal(item, found[i], is_due[item.name]) or false
     end
     return codes
   end
@@ -263,10 +265,10 @@ return function()
   -- The items, in groups: no entry comes twice in one, so that nothing that is done to one changes what was read of another.
   local groups, seen_names, ARGV = { {} }, {}, ARGV
   for i = 6, #ARGV, ARGS do
-    local name, was, next_mark, lines, extra, id, env = unpack(ARGV, i, i + ARGS - 1)
+    local name, was, next_mark, lines, seen, extra, id, env = unpack(ARGV, i, i + ARGS - 1)
     local how, live_key = hows[lines] or how_of(lines), LIVE_KEYS .. name
     local item = {
-      name = name, was = was, next = next_mark, how = how, extra = extra, id = id, env = env,
+      name = name, was = was, next = next_mark, how = how, seen = seen, extra = extra, id = id, env = env,
       key = CRON_KEYS .. name, live_key = live_key, ledger = LEDGERS .. name,
       job_key = how.fires and JOB_KEYS .. id or live_key,
       row = false, rests = false, runs = false, moves = false, text = false, changed = true,
