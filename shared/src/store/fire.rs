@@ -83,7 +83,7 @@ pub enum FireResult {
 }
 
 /// Arguments of one decision.
-const ITEM_ARGS: usize = 7;
+const ITEM_ARGS: usize = 8;
 
 impl Store {
     /// Applies decisions of the leader on entries of one partition.
@@ -140,6 +140,7 @@ impl Store {
 }
 
 fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
+    let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
     let next = item.next_mark.map(Timestamp::as_ms);
     let (id, envelope) = match &item.decision {
         FireDecision::Fire(_, run) => (run.id.to_string(), run.envelope.to_kept_json()),
@@ -153,6 +154,7 @@ fn push_item<'a>(args: &mut Vec<Arg<'a>>, item: &'a FireItem) {
         },
         next.map_or(Arg::Text(""), Arg::Int),
         how(item).into(),
+        live.join(" ").into(),
         item.told.as_str().into(),
         id.into(),
         envelope.into(),
@@ -177,10 +179,9 @@ fn how(item: &FireItem) -> String {
         Some(at) => at.as_ms().to_string(),
         None => "+inf".to_owned(),
     };
-    let live: Vec<String> = item.live_seen.iter().map(ToString::to_string).collect();
     let (kind, instants, scheduled) = (item.kind.as_str(), item.instants, item.scheduled.as_ms());
-    let (live, because) = (live.join(" "), &item.because);
-    format!("{decision}\n{kind}\n{instants}\n{scheduled}\n{look_at}\n{reason}\n{live}\n{because}\n{said}")
+    let because = &item.because;
+    format!("{decision}\n{kind}\n{instants}\n{scheduled}\n{look_at}\n{reason}\n{because}\n{said}")
 }
 
 fn fire_result(code: &str) -> Result<FireResult, StoreError> {
