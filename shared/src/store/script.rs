@@ -52,6 +52,7 @@ const ROOMS: &[&str] = &[
     include_str!("lua/intake.lua"),
     include_str!("lua/aged.lua"),
     include_str!("lua/entry.lua"),
+    include_str!("lua/decided.lua"),
     include_str!("lua/library.lua"),
 ];
 
