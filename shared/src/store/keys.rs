@@ -489,7 +489,7 @@ impl PartitionKeys {
         self.named(MINUTES, format_args!("{queue}:{block}"))
     }
 
-    /// That a request has been carried out which leaves no other trace: string, for a minute.
+    /// That a request has been carried out which leaves no other trace: string, for 30 s.
     #[must_use]
     pub fn done(&self, request: &str) -> String {
         self.named(DONE, request)

@@ -22,14 +22,15 @@ pub(crate) struct Script {
 }
 
 /// The library: what `FUNCTION LOAD` takes.
-pub(crate) static LIBRARY: LazyLock<String> = LazyLock::new(|| {
-    let registers = "local function register(name, flags, callback)\n\
-         redis.register_function{ function_name = LIBRARY .. '_' .. name, flags = flags, callback = callback }\nend\n";
-    format!("#!lua name={0}\nlocal LIBRARY = '{0}'\n{registers}{1}", &*NAME, &*TEXT)
-});
+pub(crate) static LIBRARY: LazyLock<String> =
+    LazyLock::new(|| format!("#!lua name={0}\nlocal LIBRARY = '{0}'\n{REGISTER}{1}", &*NAME, &*TEXT));
+
+const REGISTER: &str = "local function register(name, flags, callback)\n\
+     redis.register_function{ function_name = LIBRARY .. '_' .. name, flags = flags, callback = callback }\nend\n";
 
 /// What all of it is called.
-static NAME: LazyLock<String> = LazyLock::new(|| format!("carillon_{:.16}", Sha1::from(&*TEXT).digest().to_string()));
+static NAME: LazyLock<String> =
+    LazyLock::new(|| format!("carillon_{:.16}", Sha1::from(format!("{REGISTER}{}", &*TEXT)).digest().to_string()));
 
 /// The rooms, in the order in which they refer to each other, and then every script.
 static TEXT: LazyLock<String> = LazyLock::new(|| {
@@ -85,13 +86,13 @@ impl Script {
     }
 
     /// The script alone, for a Redis that takes no library because its memory is full: slower, since all of it is made anew.
+    /// Its name is to stand behind its arguments: so there are no more texts for Redis to keep than sets of flags.
     pub(crate) fn alone(&self) -> String {
-        let Self { name, flags, .. } = self;
         format!(
-            "{flags}\nlocal keys, args, wanted = KEYS, ARGV, nil\n\
-             local function register(name, _, callback) if name == '{name}' then wanted = callback end end\n\
+            "{}\nlocal keys, args, wanted = KEYS, ARGV, nil\nlocal called = table.remove(args)\n\
+             local function register(name, _, callback) if name == called then wanted = callback end end\n\
              {}return wanted(keys, args)\n",
-            &*TEXT
+            self.flags, &*TEXT
         )
     }
 }

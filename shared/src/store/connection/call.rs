@@ -77,7 +77,7 @@ async fn alone(
     args: &[Arg<'_>],
     connection: &mut MultiplexedConnection,
 ) -> Result<Value, RedisError> {
-    call("EVAL", &script.alone(), keys, args).query_async(connection).await
+    call("EVAL", &script.alone(), keys, args).arg(script.name).query_async(connection).await
 }
 
 /// An argument of a script.

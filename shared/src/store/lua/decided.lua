@@ -130,7 +130,8 @@ local function refusal(item, record, is_due)
   end
   if how.fires then
     if not how.is_sound then
-      how.job.cron = item.name
+      -- Only one that waits touches the line of its entry.
+      how.job.cron = how.decision == 'behind' and item.name or nil
       check_indexes(how.job)
       -- What others touch of their own has been read by now, but for the line of one that waits.
       how.is_sound = how.decision ~= 'behind'

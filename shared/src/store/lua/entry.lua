@@ -35,10 +35,10 @@ local function entries_to(answer, names)
   if #names == 0 then return vanished end
   for i, name in ipairs(names) do
     found[2 * i - 1], found[2 * i] = key(CRON, name), key(DEF, name)
-    beside[i] = key(LIVE, name)
+    beside[2 * i - 1], beside[2 * i] = key(LIVE, name), key(WAIT, name)
   end
   found = redis.call('MGET', unpack(found))
-  -- Most entries have no live run, and one answer says so of all of them. Runs that wait are live too.
+  -- Most entries have no live run, and one answer says so of all of them.
   local all_rest, none = redis.call('EXISTS', unpack(beside)) == 0, {}
   for i, name in ipairs(names) do
     local record, runs, waiting = found[2 * i - 1], none, 0

@@ -1,5 +1,5 @@
 -- Written once: what one call changes for many jobs is written at its end, or before it is read again: records, places in
--- indexes, counters, rings of bells. script.rs ends every script with `settle`, also when it fails half-way.
+-- indexes, counters, rings of bells. library.lua ends every script with `settle`, also when it fails half-way.
 
 local places, counts, rings
 -- Arguments in one call: Lua's stack holds 8,000.

@@ -168,15 +168,6 @@ local function set(job, ...)
   change(job)
 end
 
--- The same for one note that it does not have yet.
-local function note(job, name, value)
-  local said = said_by(job)
-  job.notes = job.notes or {}
-  job[name], job.notes[#job.notes + 1] = value, name
-  job.said = said .. name .. ' ' .. value .. '\n'
-  change(job)
-end
-
 local function unset(job, ...)
   for _, name in ipairs({ ... }) do job[name] = nil end
   job.notes = job.notes or {}
