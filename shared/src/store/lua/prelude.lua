@@ -1,4 +1,4 @@
--- What every script of a partition stands on. The names of keys (JOB, READY, …) are those of keys.rs, written out by script.rs.
+-- What every script of a partition stands on. The names of keys (JOB, READY, …) are those of keys/, written out by script.rs.
 -- Arguments common to all: ARGV[1] root of the partition, ARGV[2] channel of events, ARGV[3] events kept and rows
 -- of each ledger kept (joined by a colon), ARGV[4] prefix of the workers' channels; a script's own arguments are arg(1), arg(2), …
 -- The keys of every call begin with `events` and `told`.
