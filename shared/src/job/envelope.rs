@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use super::limit::{KeyLimit, RateLimit};
+use super::member::is_unknown;
 use super::retry::RetryPolicy;
+use super::said::Said;
 use super::{Refusal, RefusalKind, UniquePolicy};
 use crate::clock::Timestamp;
 use crate::id::JobId;
@@ -18,9 +20,6 @@ use crate::name::{JobType, QueueName};
 
 /// The largest envelope that is taken, in bytes of JSON.
 pub const ENVELOPE_BYTES_MAX: usize = 1024 * 1024;
-
-pub(super) const TAGS_MAX: usize = 50;
-pub(super) const TAG_CHARS_MAX: usize = 255;
 
 /// A job as its producer described it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,62 +61,6 @@ pub struct Envelope {
     /// Members that OJS does not name.
     pub unknown: Map<String, Value>,
 }
-
-/// Members that only we write; what a client sends for them is ignored.
-const SYSTEM: &[&str] = &[
-    "state",
-    "attempt",
-    "max_attempts",
-    "created_at",
-    "enqueued_at",
-    "started_at",
-    "completed_at",
-    "cancelled_at",
-    "discarded_at",
-    "expired_at",
-    "activated_at",
-    "previous_state",
-    "error",
-    "errors",
-    "result",
-    "retry_delay_ms",
-    "next_attempt_at",
-    "worker_id",
-    "workflow_id",
-    "step_id",
-    "parent_results",
-    "progress",
-    "visibility_deadline",
-];
-
-/// Members that are read into fields of their own.
-const KNOWN: &[&str] = &[
-    "specversion",
-    "id",
-    "type",
-    "queue",
-    "args",
-    "meta",
-    "priority",
-    "timeout",
-    "timeout_ms",
-    "visibility_timeout",
-    "visibility_timeout_ms",
-    "scheduled_at",
-    "delay_until",
-    "delay",
-    "expires_at",
-    "ttl",
-    "ttl_ms",
-    "enqueue_ttl",
-    "retry",
-    "unique",
-    "tags",
-    "schema",
-    "rate_limit",
-    "pending",
-    "options",
-];
 
 impl Envelope {
     /// Reads the JSON text of one job. `now` turns relative times into instants.
@@ -171,24 +114,24 @@ impl Envelope {
             job_type,
             queue: said.read(|fields| fields.parsed("queue"))?.unwrap_or_default(),
             args,
-            meta: meta(&said)?,
+            meta: said.meta()?,
             priority: said
                 .read(|fields| fields.integer("priority", -100, 100))?
                 .map_or(0, |n| i8::try_from(n).unwrap_or(0)),
-            timeout: said.read(|fields| milliseconds(fields, "timeout"))?,
-            visibility: said.read(|fields| milliseconds(fields, "visibility_timeout"))?,
-            scheduled_at: scheduled_at(&said, now)?,
-            expires_at: expires_at(&said, now)?,
-            retry: retry(&said)?,
-            unique: unique(&said)?,
+            timeout: said.duration("timeout")?,
+            visibility: said.duration("visibility_timeout")?,
+            scheduled_at: said.scheduled_at(now)?,
+            expires_at: said.expires_at(now)?,
+            retry: said.retry()?,
+            unique: said.unique()?,
             rate_limit: None,
             key_limit: None,
-            tags: tags(&said)?,
+            tags: said.tags()?,
             schema: said.read(|fields| fields.text("schema"))?.map(str::to_owned),
             pending: said.read(|fields| fields.boolean("pending"))?.unwrap_or(false),
             unknown: map.iter().filter(|(name, _)| is_unknown(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
         };
-        match limit(&said)? {
+        match said.limit()? {
             Some((map, path)) if KeyLimit::is_meant(map) => read.key_limit = Some(KeyLimit::parse(map, &path)?),
             Some((map, path)) => read.rate_limit = Some(RateLimit::parse(map, &path)?),
             None => {}
@@ -247,117 +190,8 @@ impl Envelope {
     }
 }
 
-fn is_unknown(name: &str) -> bool {
-    !KNOWN.contains(&name) && !SYSTEM.contains(&name)
-}
-
 fn ms(duration: Duration) -> Value {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).into()
-}
-
-/// The two places where a producer may say something.
-struct Said<'a> {
-    top: Fields<'a>,
-    options: Fields<'a>,
-}
-
-impl<'a> Said<'a> {
-    fn read<T>(&self, read: impl Fn(&Fields<'a>) -> Result<Option<T>, Refusal>) -> Result<Option<T>, Refusal> {
-        Ok(read(&self.options)?.or(read(&self.top)?))
-    }
-}
-
-fn unique(said: &Said<'_>) -> Result<Option<UniquePolicy>, Refusal> {
-    for fields in [&said.options, &said.top] {
-        if let Some(map) = fields.object("unique")? {
-            return UniquePolicy::parse(map, &fields.path_of("unique")).map(Some);
-        }
-    }
-    Ok(None)
-}
-
-/// An object, and its path.
-type Placed<'a> = (&'a Map<String, Value>, String);
-
-/// The object in the one or the other place.
-fn limit<'a>(said: &Said<'a>) -> Result<Option<Placed<'a>>, Refusal> {
-    for fields in [&said.options, &said.top] {
-        if let Some(map) = fields.object("rate_limit")? {
-            return Ok(Some((map, fields.path_of("rate_limit"))));
-        }
-    }
-    Ok(None)
-}
-
-/// `meta`, with what `options` adds; the top level wins.
-fn meta(said: &Said<'_>) -> Result<Map<String, Value>, Refusal> {
-    let mut meta = said.options.object("metadata")?.cloned().unwrap_or_default();
-    meta.extend(said.options.object("meta")?.cloned().unwrap_or_default());
-    meta.extend(said.top.object("meta")?.cloned().unwrap_or_default());
-    Ok(meta)
-}
-
-/// `<name>_ms` in milliseconds, or `<name>` in seconds (OJS core writes seconds, the HTTP binding milliseconds).
-fn milliseconds(fields: &Fields<'_>, name: &str) -> Result<Option<Duration>, Refusal> {
-    const MS_MAX: i64 = 365 * 86_400_000;
-    let read_ms = fields.integer(&format!("{name}_ms"), 1, MS_MAX)?;
-    let read = match read_ms {
-        Some(ms) => Some(ms),
-        None => fields.integer(name, 1, MS_MAX / 1000)?.map(|seconds| seconds * 1000),
-    };
-    Ok(read.map(|ms| Duration::from_millis(ms.unsigned_abs())))
-}
-
-fn scheduled_at(said: &Said<'_>, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
-    said.read(|fields| {
-        for name in ["scheduled_at", "delay_until", "delay"] {
-            if let Some(at) = fields.instant(name, now)? {
-                return Ok(Some(at));
-            }
-        }
-        Ok(None)
-    })
-}
-
-fn expires_at(said: &Said<'_>, now: Timestamp) -> Result<Option<(Timestamp, String)>, Refusal> {
-    said.read(|fields| {
-        if let Some(ttl_ms) = fields.integer("ttl_ms", 1, i64::MAX)? {
-            let at = now + Duration::from_millis(ttl_ms.unsigned_abs());
-            return Ok(Some((at, at.to_string())));
-        }
-        for name in ["expires_at", "ttl", "enqueue_ttl"] {
-            let Some(at) = fields.instant(name, now)? else { continue };
-            // An absolute time is echoed as it was written.
-            let written = fields.text(name)?.filter(|text| text.parse::<Timestamp>().is_ok());
-            return Ok(Some((at, written.map_or_else(|| at.to_string(), str::to_owned))));
-        }
-        Ok(None)
-    })
-}
-
-fn retry(said: &Said<'_>) -> Result<RetryPolicy, Refusal> {
-    let mut policy = RetryPolicy::default();
-    for fields in [&said.top, &said.options] {
-        let path = fields.path_of("retry");
-        if let Some(map) = fields.object("retry").map_err(|refusal| Refusal::retry(refusal.field, refusal.message))? {
-            policy = RetryPolicy::parse(map, &path)?;
-        }
-    }
-    // It is part of the policy wherever it stands.
-    let most = said.read(|fields| fields.integer("max_attempts", 0, 1000));
-    if let Some(most) = most.map_err(|refusal| Refusal::retry(refusal.field, refusal.message))? {
-        policy.max_attempts = u32::try_from(most).unwrap_or(policy.max_attempts);
-    }
-    Ok(policy)
-}
-
-fn tags(said: &Said<'_>) -> Result<Vec<String>, Refusal> {
-    let tags = said.read(|fields| fields.texts("tags"))?.unwrap_or_default();
-    if tags.len() > TAGS_MAX || tags.iter().any(|tag| tag.chars().count() > TAG_CHARS_MAX) {
-        let message = format!("tags must be at most {TAGS_MAX} strings of at most {TAG_CHARS_MAX} characters");
-        return Err(Refusal::field("tags", message));
-    }
-    Ok(tags)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::envelope::{TAG_CHARS_MAX, TAGS_MAX};
+use super::said::{TAG_CHARS_MAX, TAGS_MAX};
 use super::{Envelope, Refusal, RetryPolicy};
 use crate::clock::Timestamp;
 use crate::id::JobId;
