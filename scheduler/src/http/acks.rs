@@ -32,7 +32,7 @@ async fn end(api: &ApiState, id: JobId, mut body: Map<String, Value>) -> Answer 
     let result = body.remove("result").filter(|result| !result.is_null());
     check_size(result.as_ref())?;
     let job = api.client().ack(id, &presented, result).await?;
-    Ok(Reply::ok(ended(job).and("acknowledged", true)))
+    Ok(Reply::ok(ended(&job).and("acknowledged", true)))
 }
 
 fn check_size(result: Option<&Value>) -> Result<(), ApiError> {
@@ -44,9 +44,8 @@ fn check_size(result: Option<&Value>) -> Result<(), ApiError> {
 }
 
 /// The job as it stands, under `job` and spread.
-pub(super) fn ended(job: Job) -> Twice {
-    let id = job.record.id.to_string();
-    twice("job", job.to_json()).and("job_id", id)
+pub(super) fn ended(job: &Job) -> Twice {
+    twice("job", job).and("job_id", job.record.id.to_string())
 }
 
 /// The job that a request is about; a text that can be no id is one that no job has.

@@ -48,13 +48,13 @@ pub(super) async fn list(State(api): State<ApiState>, params: Params) -> Answer 
 async fn show(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {
     let job = api.store().job(known(&id)?).await?.filter(|job| job.record.dead);
     let job = job.ok_or_else(|| ApiError::no_dead_letter(&id))?;
-    Ok(Reply::ok(twice("job", job.to_json())))
+    Ok(Reply::ok(twice("job", &job)))
 }
 
 pub(super) async fn retry(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {
     let job = revived(&api, known(&id)?).await?.ok_or_else(|| ApiError::no_dead_letter(&id))?;
     let at = job.record.enqueued_at.to_string();
-    Ok(Reply::ok(twice("job", job.to_json()).and("re_enqueued_at", at)))
+    Ok(Reply::ok(twice("job", &job).and("re_enqueued_at", at)))
 }
 
 pub(super) async fn remove(State(api): State<ApiState>, Path(id): Path<String>) -> Answer {

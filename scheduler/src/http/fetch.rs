@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::ApiState;
 use super::body::{Json, object};
 use super::error::ApiError;
-use super::reply::{Answer, Reply, written};
+use super::reply::{Answer, Reply};
 
 const QUEUES_MAX: usize = 100;
 const COUNT_MAX: i64 = 100;
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<ApiState> {
 
 async fn fetch(State(api): State<ApiState>, body: Json) -> Answer {
     let wish = Wish::read(&object(body.value)?)?;
-    let jobs: Vec<String> = wish.granted(&api).await?.into_iter().map(|job| written(&job.to_json())).collect();
+    let jobs: Vec<String> = wish.granted(&api).await?.iter().map(Job::to_json_text).collect();
     let first = jobs.first().map(|first| format!(r#","job":{first}"#)).unwrap_or_default();
     Ok(Reply::text(StatusCode::OK, format!(r#"{{"jobs":[{}]{first}}}"#, jobs.join(","))))
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use carillon_shared::client::{ClientError, Taken};
 use carillon_shared::id::JobId;
-use carillon_shared::job::{ENVELOPE_BYTES_MAX, Envelope, Job};
+use carillon_shared::job::{ENVELOPE_BYTES_MAX, Envelope};
 use carillon_shared::store::{CancelReply, ChangeReply};
 use carillon_shared::telemetry::metric::{self, label};
 use carillon_shared::telemetry::queue_label;
@@ -40,18 +40,14 @@ async fn enqueue(State(api): State<ApiState>, body: Json) -> Answer {
     }
     let envelope = Envelope::read(&body.value, api.store().clock().now())?;
     let (record, answer) = match api.client().take_in(&envelope).await? {
-        Taken::New(record) if !envelope.unknown.contains_key("job") => {
-            let answer = Written::twice("job", &envelope.to_job_json(&record));
-            (record, answer)
-        }
         Taken::New(record) => {
-            let job = Job::new(envelope.to_json(record.id), (*record).clone());
-            (record, twice("job", job.to_json()).into())
+            let job = Written::text(envelope.to_job_json(&record));
+            (record, twice("job", job))
         }
         Taken::Other(other) if other.deduplicated => {
-            return Ok(Reply::ok(twice("job", other.job.to_json()).and("deduplicated", true)));
+            return Ok(Reply::ok(twice("job", &other.job).and("deduplicated", true)));
         }
-        Taken::Other(other) => (other.job.record.clone().into(), twice("job", other.job.to_json()).into()),
+        Taken::Other(other) => (other.job.record.clone().into(), twice("job", &other.job)),
     };
     metrics::counter!(metric::JOBS_ENQUEUED_TOTAL, label::QUEUE => queue_label(record.queue.as_str())).increment(1);
     let reply = Reply::new(StatusCode::CREATED, answer).at(&format!("/ojs/v1/jobs/{}", record.id));
@@ -92,7 +88,7 @@ async fn activate(State(api): State<ApiState>, Path(id): Path<String>) -> Answer
 
 pub(super) async fn shown(api: &ApiState, id: JobId) -> Answer {
     let job = api.store().job(id).await?.ok_or_else(|| ApiError::no_job(&id.to_string()))?;
-    Ok(Reply::ok(twice("job", job.to_json())))
+    Ok(Reply::ok(twice("job", &job)))
 }
 
 /// An id that no job can have is one that none has.

@@ -39,7 +39,7 @@ async fn end(api: &ApiState, id: JobId, body: &Map<String, Value>) -> Answer {
     let fields = Fields::new(body, "");
     let (presented, nack) = (presented(&fields)?, read(&fields)?);
     let job = api.client().nack(id, &presented, nack).await?;
-    Ok(Reply::ok(ended(job)))
+    Ok(Reply::ok(ended(&job)))
 }
 
 fn read(fields: &Fields<'_>) -> Result<Nack, ApiError> {

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use carillon_shared::job::Job;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -63,8 +64,15 @@ impl IntoResponse for Reply {
     }
 }
 
-/// JSON that is written: a value, or what is said twice.
+/// JSON that is written.
 pub(super) struct Written(String);
+
+impl Written {
+    /// What has been written already.
+    pub(super) fn text(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl From<Value> for Written {
     fn from(value: Value) -> Self {
@@ -78,28 +86,26 @@ impl From<Map<String, Value>> for Written {
     }
 }
 
-impl Written {
-    /// What [`twice`] says of an object that has been written, is not empty, and has no member of this name.
-    pub(super) fn twice(name: &str, object: &str) -> Self {
-        let members = object.strip_prefix('{').unwrap_or(object);
-        Self(format!(r#"{{"{name}":{object},{members}"#))
+impl From<&Job> for Written {
+    fn from(job: &Job) -> Self {
+        Self(job.to_json_text())
     }
 }
 
 /// The JSON text of a value: texts and numbers in maps and lists, which can always be written.
-pub(super) fn written(value: &impl Serialize) -> String {
+fn written(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 /// `{"<name>": object, …object, …more}`: clients look in one place or the other.
 pub(super) struct Twice {
     name: &'static str,
-    object: Map<String, Value>,
+    object: String,
     more: Vec<(&'static str, Value)>,
 }
 
-pub(super) fn twice(name: &'static str, object: Map<String, Value>) -> Twice {
-    Twice { name, object, more: Vec::new() }
+pub(super) fn twice(name: &'static str, object: impl Into<Written>) -> Twice {
+    Twice { name, object: object.into().0, more: Vec::new() }
 }
 
 impl Twice {
@@ -109,16 +115,20 @@ impl Twice {
         self
     }
 
+    /// Whether every name stands once: the object has members, and none of the names beside it is in its text.
     fn is_plain(&self) -> bool {
-        let taken = |name: &str| self.object.contains_key(name);
-        let again = |name: &str| name == self.name || taken(name);
-        !self.object.is_empty() && !taken(self.name) && !self.more.iter().any(|(name, _)| again(name))
+        let mut names = vec![self.name];
+        names.extend(self.more.iter().map(|(name, _)| *name));
+        let is_new =
+            |(n, name): (usize, &&str)| !names[..n].contains(name) && !self.object.contains(&format!("\"{name}\":"));
+        self.object.len() > "{}".len() && names.iter().enumerate().all(is_new)
     }
 
     fn into_map(self) -> Map<String, Value> {
+        let object: Map<String, Value> = serde_json::from_str(&self.object).unwrap_or_default();
         let mut map = Map::new();
-        map.insert(self.name.to_owned(), self.object.clone().into());
-        for (name, value) in self.object {
+        map.insert(self.name.to_owned(), object.clone().into());
+        for (name, value) in object {
             map.entry(name).or_insert(value);
         }
         map.extend(self.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -127,16 +137,18 @@ impl Twice {
 }
 
 impl From<Twice> for Written {
-    /// The object is written once, and its text copied.
+    /// The text of the object is copied, unless a name comes twice.
     fn from(twice: Twice) -> Self {
         if !twice.is_plain() {
             return twice.into_map().into();
         }
-        let Self(mut text) = Self::twice(twice.name, &written(&twice.object));
-        for (name, value) in &twice.more {
-            text.pop();
-            text.push_str(&format!(r#","{name}":{value}}}"#));
+        let Twice { name, object, more } = twice;
+        let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+        let mut text = format!(r#"{{"{name}":{object},{members}"#);
+        for (name, value) in more {
+            text.push_str(&format!(r#","{name}":{value}"#));
         }
+        text.push('}');
         Self(text)
     }
 }
@@ -160,6 +172,8 @@ mod tests {
             (json!({"id": 1, "text": "}{\"", "deep": {"job": {}}}), "x"),
             (json!({"x": "said by the object", "id": 1}), "x"),
             (json!({"id": 1}), "job"),
+            (json!({}), "x"),
+            (json!({"deep": [{"x": 1}], "id": 1}), "x"),
         ] {
             let said = || twice("job", object.as_object().expect("an object").clone()).and(more, true);
             assert_eq!(Written::from(said()).0, Value::from(said().into_map()).to_string());

@@ -35,6 +35,10 @@ impl Kept {
         Self { key: key.into(), text: text.into(), map: OnceLock::new() }
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What its producer said. `taken_in` is when: it counts only for times that were kept as relative ones.
     ///
     /// # Errors

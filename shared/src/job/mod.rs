@@ -15,6 +15,7 @@ mod refusal;
 mod retry;
 mod said;
 mod short;
+mod shown;
 mod state;
 mod unique;
 
@@ -27,6 +28,5 @@ pub use limit::{KeyLimit, RateLimit};
 pub use record::{Job, Record};
 pub use refusal::{Refusal, RefusalKind};
 pub use retry::{Backoff, OnExhaustion, RetryPolicy};
-use short::complete;
 pub use state::{JobState, JobStateError};
 pub use unique::{OnConflict, UniqueKey, UniquePolicy};

@@ -1,8 +1,8 @@
-//! What we keep about a job, and change: the hash beside its envelope.
+//! What we keep about a job, and change: the record beside its envelope.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Envelope, JobState, Kept, Lease, complete};
+use super::{Envelope, JobState, Kept, Lease};
 use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::name::{CronName, JobType, QueueName};
@@ -99,9 +99,6 @@ impl Record {
     }
 }
 
-/// The worker of a claim that did not say who asked; clients are not told of it.
-const NOBODY: &str = "anonymous";
-
 /// A job, whole: what was said about it, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -122,66 +119,5 @@ impl Job {
     #[must_use]
     pub fn new(envelope: impl Into<Kept>, record: Record) -> Self {
         Self { envelope: envelope.into(), record, result: None, errors: Vec::new(), parent_results: Vec::new() }
-    }
-
-    /// The job as the wire shows it (OJS HTTP binding §1): the envelope, whole, with the record's members among it.
-    ///
-    /// A time that has not come is left out, never `null`: typed clients read absence, not null.
-    #[must_use]
-    pub fn to_json(&self) -> Map<String, Value> {
-        let record = &self.record;
-        let mut map = complete(&self.envelope, record.id);
-        map.insert("state".to_owned(), record.state.as_str().into());
-        map.insert("attempt".to_owned(), record.attempt.into());
-        let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();
-        map.insert("max_attempts".to_owned(), most.unwrap_or_else(|| 3.into()));
-        let mut at = |name: &str, at: Option<Timestamp>| {
-            if let Some(at) = at {
-                map.insert(name.to_owned(), at.to_string().into());
-            }
-        };
-        at("created_at", Some(record.created_at));
-        at("enqueued_at", Some(record.enqueued_at));
-        at("started_at", record.started_at);
-        at("expired_at", record.expired_at);
-        at("activated_at", record.activated_at);
-        // A job may have taken over the time of the one that it replaced.
-        at("scheduled_at", record.due_at.filter(|_| record.state == JobState::Scheduled));
-        at("next_attempt_at", record.due_at.filter(|_| record.state == JobState::Retryable));
-        at("cancelled_at", record.ended_at.filter(|_| record.state == JobState::Cancelled));
-        at("discarded_at", record.ended_at.filter(|_| record.state == JobState::Discarded));
-        at("completed_at", record.ended_at.filter(|_| self.ended_by_an_attempt()));
-        self.put_rest(&mut map);
-        map
-    }
-
-    fn put_rest(&self, map: &mut Map<String, Value>) {
-        let record = &self.record;
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                map.insert(name.to_owned(), value);
-            }
-        };
-        put("previous_state", record.previous_state.map(|state| state.as_str().into()));
-        put("worker_id", record.worker.clone().filter(|worker| worker != NOBODY).map(Value::from));
-        put(
-            "lease_token",
-            record.lease.as_ref().filter(|_| record.state == JobState::Active).map(|l| l.as_ref().into()),
-        );
-        put("retry_delay_ms", record.retry_delay_ms.map(Value::from));
-        put("workflow_id", record.flow.map(|flow| flow.to_string().into()));
-        put("parent_results", (!record.parents.is_empty()).then(|| self.parent_results.clone().into()));
-        put("result", self.result.clone());
-        put("error", self.errors.last().filter(|_| record.failed).cloned());
-        put("errors", (!self.errors.is_empty()).then(|| self.errors.clone().into()));
-    }
-
-    /// An end that an attempt brought about: a job that expired or was cancelled did not complete anything.
-    fn ended_by_an_attempt(&self) -> bool {
-        match self.record.state {
-            JobState::Completed => true,
-            JobState::Discarded => self.record.expired_at.is_none(),
-            _ => false,
-        }
     }
 }

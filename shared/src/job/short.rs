@@ -4,13 +4,12 @@
 //! could have sent, and reads as the same envelope. [`complete`] gives it back whole; one that says everything, as an older
 //! version kept it, stays as it is.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Envelope, Record, RetryPolicy};
+use super::{Envelope, RetryPolicy};
 use crate::id::JobId;
 use crate::name::QueueName;
 
@@ -66,7 +65,7 @@ fn retry_to_keep(policy: &RetryPolicy) -> Option<Value> {
 }
 
 /// The policy that most jobs have, as the wire echoes it.
-static RETRY_DEFAULT: LazyLock<Value> = LazyLock::new(|| RetryPolicy::default().to_json());
+pub(super) static RETRY_DEFAULT: LazyLock<Value> = LazyLock::new(|| RetryPolicy::default().to_json());
 
 /// The envelope whole, as [`Envelope::to_json`] writes it, of what was kept for this job. Nothing, which stands for what cannot
 /// be read, stays nothing.
@@ -103,67 +102,17 @@ fn whole_retry(kept: &Value) -> Value {
     policy.map_or_else(|| kept.clone(), |policy| policy.to_json())
 }
 
-/// A job that was just taken in, as [`Job::to_json`](super::Job::to_json) shows it. Written at once, because it is written
-/// for each job that is enqueued by itself.
-#[derive(Serialize)]
-struct TakenIn<'a> {
-    specversion: &'a str,
-    id: JobId,
-    #[serde(rename = "type")]
-    job_type: &'a str,
-    queue: &'a str,
-    args: &'a [Value],
-    meta: &'a Map<String, Value>,
-    priority: i8,
-    tags: &'a [String],
-    retry: Cow<'a, Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-    state: &'a str,
-    attempt: u32,
-    max_attempts: u32,
-    created_at: String,
-    enqueued_at: String,
-}
-
-impl Envelope {
-    /// The job of this envelope as the wire shows it, when this is its record and it has no history.
-    #[must_use]
-    pub fn to_job_json(&self, record: &Record) -> String {
-        let is_usual = self.retry == RetryPolicy::default();
-        let job = TakenIn {
-            specversion: "1.0",
-            id: record.id,
-            job_type: self.job_type.as_str(),
-            queue: self.queue.as_str(),
-            args: &self.args,
-            meta: &self.meta,
-            priority: self.priority,
-            tags: &self.tags,
-            retry: if is_usual { Cow::Borrowed(&*RETRY_DEFAULT) } else { Cow::Owned(self.retry.to_json()) },
-            rest: self.rest_to_json(),
-            state: record.state.as_str(),
-            attempt: record.attempt,
-            max_attempts: self.retry.max_attempts,
-            created_at: record.created_at.to_string(),
-            enqueued_at: record.enqueued_at.to_string(),
-        };
-        serde_json::to_string(&job).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::Partition;
-    use crate::job::{Job, JobState};
 
     const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
 
-    fn envelopes() -> Vec<Envelope> {
+    pub(in crate::job) fn envelopes() -> Vec<Envelope> {
         let jobs = [
             json!({"type": "echo", "args": []}),
             json!({"type": "a.b", "args": [1, "x"], "queue": "b", "meta": {"a": 1}, "priority": -5, "tags": ["t"]}),
@@ -197,18 +146,6 @@ mod tests {
             let (whole, said) = (complete(&kept, id), envelope.to_json(id));
             assert_eq!(Value::from(whole.clone()).to_string(), Value::from(said).to_string());
             assert_eq!(complete(&whole, id), whole, "what says everything stays as it is");
-        }
-    }
-
-    #[test]
-    fn a_job_that_was_just_taken_in_is_written_as_it_is_shown() {
-        for (envelope, state) in envelopes().into_iter().zip([JobState::Available, JobState::Pending].iter().cycle()) {
-            let id = JobId::random(NOW, Partition(3));
-            let states = [*state, JobState::Scheduled];
-            let state = states[usize::from(envelope.scheduled_at.is_some())];
-            let Some(record) = Record::taken_in(id, &envelope, Some(state), NOW) else { continue };
-            let shown = Value::from(Job::new(envelope.to_json(id), record.clone()).to_json()).to_string();
-            assert_eq!(envelope.to_job_json(&record), shown);
         }
     }
 

@@ -1,0 +1,295 @@
+//! A job as the wire shows it (OJS HTTP binding §1): the envelope, whole, with the record's members among it.
+//!
+//! Most answers show a job as it is, and have it written at once; whoever changes something gets a map.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::short::{RETRY_DEFAULT, complete};
+use super::{Envelope, Job, JobState, Record, RetryPolicy};
+use crate::clock::Timestamp;
+use crate::id::JobId;
+use crate::name::QueueName;
+
+/// All of it, in this order.
+#[derive(Serialize)]
+struct Shown<S, B> {
+    specversion: &'static str,
+    id: JobId,
+    #[serde(flatten)]
+    said: S,
+    #[serde(flatten)]
+    became: B,
+}
+
+fn written(id: JobId, said: impl Serialize, became: impl Serialize) -> String {
+    // Texts and numbers in maps and lists: nothing that JSON cannot say.
+    serde_json::to_string(&Shown { specversion: "1.0", id, said, became }).unwrap_or_default()
+}
+
+impl Job {
+    /// The job as the wire shows it.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut map = complete(&self.envelope, self.record.id);
+        let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();
+        if let Ok(Value::Object(became)) = serde_json::to_value(Became(self)) {
+            // A job may have taken over the time of the one that it replaced.
+            map.extend(became);
+        }
+        map.extend(most.map(|most| ("max_attempts".to_owned(), most)));
+        map
+    }
+
+    /// The JSON text of it.
+    #[must_use]
+    pub fn to_json_text(&self) -> String {
+        match Usual::read(self.envelope.text()) {
+            Some(said) => written(self.record.id, said, Became(self)),
+            None => Value::Object(self.to_json()).to_string(),
+        }
+    }
+
+    /// An end that an attempt brought about: a job that expired or was cancelled did not complete anything.
+    fn ended_by_an_attempt(&self) -> bool {
+        match self.record.state {
+            JobState::Completed => true,
+            JobState::Discarded => self.record.expired_at.is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// The worker of a claim that did not say who asked; clients are not told of it.
+const NOBODY: &str = "anonymous";
+
+/// What the record says of a job, and what its attempts left. A time that has not come is left out, never `null`: typed clients
+/// read absence, not null.
+struct Became<'a>(&'a Job);
+
+impl Serialize for Became<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(job) = self;
+        let record = &job.record;
+        let is = |state| record.state == state;
+        let mut map = Members(serializer.serialize_map(None)?);
+        map.put("state", Some(record.state.as_str()))?;
+        map.put("attempt", Some(record.attempt))?;
+        map.put("max_attempts", Some(RetryPolicy::default().max_attempts))?;
+        map.put("created_at", Some(record.created_at))?;
+        map.put("enqueued_at", Some(record.enqueued_at))?;
+        map.put("started_at", record.started_at)?;
+        map.put("expired_at", record.expired_at)?;
+        map.put("activated_at", record.activated_at)?;
+        map.put("scheduled_at", record.due_at.filter(|_| is(JobState::Scheduled)))?;
+        map.put("next_attempt_at", record.due_at.filter(|_| is(JobState::Retryable)))?;
+        map.put("cancelled_at", record.ended_at.filter(|_| is(JobState::Cancelled)))?;
+        map.put("discarded_at", record.ended_at.filter(|_| is(JobState::Discarded)))?;
+        map.put("completed_at", record.ended_at.filter(|_| job.ended_by_an_attempt()))?;
+        map.put("previous_state", record.previous_state.map(JobState::as_str))?;
+        map.put("worker_id", record.worker.as_ref().filter(|worker| *worker != NOBODY))?;
+        map.put("lease_token", record.lease.as_ref().filter(|_| is(JobState::Active)).map(AsRef::as_ref))?;
+        map.put("retry_delay_ms", record.retry_delay_ms)?;
+        map.put("workflow_id", record.flow)?;
+        map.put("parent_results", Some(&job.parent_results).filter(|_| !record.parents.is_empty()))?;
+        map.put("result", job.result.as_ref())?;
+        map.put("error", job.errors.last().filter(|_| record.failed))?;
+        map.put("errors", Some(&job.errors).filter(|errors| !errors.is_empty()))?;
+        map.0.end()
+    }
+}
+
+struct Members<M>(M);
+
+impl<M: SerializeMap> Members<M> {
+    fn put(&mut self, name: &'static str, value: Option<impl Serialize>) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| self.0.serialize_entry(name, &value))
+    }
+}
+
+/// What is kept of most jobs, as it stands in its text: nothing that OJS does not name, and the usual policy of retries.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Usual<'a> {
+    #[serde(borrow, rename = "type")]
+    job_type: &'a RawValue,
+    #[serde(borrow, default = "default_queue")]
+    queue: &'a RawValue,
+    #[serde(borrow)]
+    args: &'a RawValue,
+    #[serde(borrow, default = "no_meta")]
+    meta: &'a RawValue,
+    #[serde(default)]
+    priority: i8,
+    #[serde(borrow, default = "no_tags")]
+    tags: &'a RawValue,
+    #[serde(skip_deserializing, default = "usual_retry")]
+    retry: &'a RawValue,
+}
+
+impl<'a> Usual<'a> {
+    fn read(kept: &'a str) -> Option<Self> {
+        serde_json::from_str(kept).ok()
+    }
+}
+
+/// What stands where nothing was said.
+macro_rules! defaults {
+    ($($name:ident: $text:expr),* $(,)?) => {
+        $(fn $name() -> &'static RawValue {
+            static JSON: LazyLock<Box<RawValue>> = LazyLock::new(|| raw($text));
+            &JSON
+        })*
+    };
+}
+
+defaults! {
+    default_queue: &QueueName::default(),
+    no_meta: &Map::new(),
+    no_tags: &[(); 0],
+    usual_retry: &*RETRY_DEFAULT,
+}
+
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_default()
+}
+
+impl Envelope {
+    /// The job of this envelope as the wire shows it, when this is its record and it has no history: what
+    /// [`Job::to_json_text`] says, without anything being kept before.
+    #[must_use]
+    pub fn to_job_json(&self, record: &Record) -> String {
+        let is_usual = self.retry == RetryPolicy::default();
+        let said = Described {
+            job_type: self.job_type.as_str(),
+            queue: self.queue.as_str(),
+            args: &self.args,
+            meta: &self.meta,
+            priority: self.priority,
+            tags: &self.tags,
+            retry: if is_usual { Cow::Borrowed(&*RETRY_DEFAULT) } else { Cow::Owned(self.retry.to_json()) },
+            rest: self.rest_to_json(),
+        };
+        let became = TakenIn {
+            state: record.state.as_str(),
+            attempt: record.attempt,
+            max_attempts: self.retry.max_attempts,
+            created_at: record.created_at,
+            enqueued_at: record.enqueued_at,
+        };
+        written(record.id, said, became)
+    }
+}
+
+/// What a producer said, all of it.
+#[derive(Serialize)]
+struct Described<'a> {
+    #[serde(rename = "type")]
+    job_type: &'a str,
+    queue: &'a str,
+    args: &'a [Value],
+    meta: &'a Map<String, Value>,
+    priority: i8,
+    tags: &'a [String],
+    retry: Cow<'a, Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// What the record of a job says that has just been taken in.
+#[derive(Serialize)]
+struct TakenIn {
+    state: &'static str,
+    attempt: u32,
+    max_attempts: u32,
+    created_at: Timestamp,
+    enqueued_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::id::Partition;
+    use crate::job::Kept;
+    use crate::job::short::tests::envelopes;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
+
+    fn record(id: JobId, envelope: &Envelope, state: JobState) -> Option<Record> {
+        Record::taken_in(id, envelope, Some(state), NOW)
+    }
+
+    #[test]
+    fn a_job_that_was_just_taken_in_is_written_as_it_is_shown() {
+        for (envelope, state) in envelopes().into_iter().zip([JobState::Available, JobState::Pending].iter().cycle()) {
+            let id = JobId::random(NOW, Partition(3));
+            let states = [*state, JobState::Scheduled];
+            let state = states[usize::from(envelope.scheduled_at.is_some())];
+            let Some(record) = record(id, &envelope, state) else { continue };
+            let shown = Value::from(Job::new(envelope.to_json(id), record.clone()).to_json()).to_string();
+            assert_eq!(envelope.to_job_json(&record), shown);
+        }
+    }
+
+    /// A record in some state, with everything that a record can say.
+    fn full(record: Record, state: JobState) -> Record {
+        let later = |ms| Some(NOW + std::time::Duration::from_millis(ms));
+        Record {
+            state,
+            attempt: 2,
+            lease: "2-ab".parse().ok(),
+            worker: Some("w \"1\"".to_owned()),
+            started_at: later(1),
+            ended_at: later(2),
+            due_at: later(3),
+            activated_at: later(4),
+            retry_delay_ms: Some(7),
+            previous_state: Some(JobState::Active),
+            flow: Some(record.id),
+            parents: vec![record.id],
+            failed: true,
+            ..record
+        }
+    }
+
+    #[test]
+    fn what_is_written_at_once_is_what_the_map_says() {
+        let id = JobId::random(NOW, Partition(3));
+        let usual = Envelope::read(&json!({"type": "a", "args": []}), NOW).expect("a job");
+        let plain = record(id, &usual, JobState::Available).expect("a record");
+        let states =
+            ["available", "scheduled", "pending", "active", "retryable", "completed", "cancelled", "discarded"];
+        let full = states.map(|state| full(plain.clone(), state.parse().expect("a state")));
+        for kept in envelopes().iter().map(Envelope::to_kept_json).chain(
+            ["", "{", "{}", r#"{"args":[],"type":"a","state":"x"}"#, r#"{"type":null,"args":7,"queue":"b"}"#]
+                .map(str::to_owned),
+        ) {
+            for record in full.iter().chain([&plain]) {
+                let job = Job {
+                    result: Some(json!({"sum": 1.50})),
+                    errors: vec![json!({"code": "x"}), json!({"code": "y"})],
+                    parent_results: vec![Value::Null],
+                    ..Job::new(Kept::new("key", kept.clone()), record.clone())
+                };
+                assert_eq!(job.to_json_text(), Value::from(job.to_json()).to_string(), "{kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_of_which_nothing_unusual_was_said_is_written_at_once() {
+        let kept = |job: Value| Envelope::read(&job, NOW).expect("a job").to_kept_json();
+        let full = json!({"type": "a", "args": [1, {"b": null}], "queue": "q", "meta": {"m": 1}, "priority": 3, "tags": ["t"]});
+        for usual in [json!({"type": "a", "args": []}), full] {
+            assert!(Usual::read(&kept(usual.clone())).is_some(), "{usual}");
+        }
+        assert!(Usual::read(&kept(json!({"type": "a", "args": [], "retry": {"max_attempts": 1}}))).is_none());
+    }
+}
