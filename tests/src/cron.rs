@@ -63,6 +63,19 @@ pub async fn late(store: &Store, name: &str) -> CronName {
     name
 }
 
+/// The same of many.
+///
+/// # Panics
+///
+/// When Redis cannot be reached.
+pub async fn all_late(store: &Store, names: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<CronName> {
+    let mut entries = Vec::new();
+    for name in names {
+        entries.push(late(store, name.as_ref()).await);
+    }
+    entries
+}
+
 /// The second so long ago.
 ///
 /// # Panics

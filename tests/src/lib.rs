@@ -7,6 +7,7 @@ pub mod cron;
 pub mod election;
 pub mod entry_record;
 pub mod invariants;
+pub mod ledger;
 pub mod load;
 pub mod model;
 pub mod process;

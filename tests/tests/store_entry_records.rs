@@ -9,7 +9,7 @@ use carillon_shared::store::{
     DueEntries, EntryPut, EntryRemoved, FireDecision, FireItem, FireReply, FireResult, LeaderToken, PartitionKeys,
     PutReply, Store, Unreadable,
 };
-use carillon_tests::cron::{P0, YEARLY, applied, comes_at, due, entry, item, late, lead, register};
+use carillon_tests::cron::{P0, YEARLY, all_late, applied, comes_at, due, entry, item, late, lead, register};
 use carillon_tests::entry_record;
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
@@ -68,10 +68,7 @@ async fn spoil(store: &Store, names: &[CronName]) {
 async fn entries_that_cannot_be_read_are_set_aside_and_keep_nobody_from_firing() {
     let store = store().await;
     let token = lead(&store).await;
-    let mut names = Vec::new();
-    for i in 0..60 {
-        names.push(late(&store, &format!("broken-{i:02}")).await);
-    }
+    let names = all_late(&store, (0..60).map(|i| format!("broken-{i:02}"))).await;
     spoil(&store, &names).await;
     register(&store, json!({})).await;
     let mut told = Vec::new();
@@ -114,10 +111,7 @@ async fn only_what_is_not_there_at_all_is_dropped_from_the_index() {
 async fn what_is_no_entry_any_more_is_gone_for_a_fire_and_for_none_beside_it() {
     let store = store().await;
     let token = lead(&store).await;
-    let mut names = Vec::new();
-    for one in ["rubbish", "foreign", "vanished", "fine"] {
-        names.push(late(&store, one).await);
-    }
+    let names = all_late(&store, ["rubbish", "foreign", "vanished", "fine"]).await;
     let (now, entries) = due(&store, &token).await;
     let items: Vec<FireItem> = names
         .iter()

@@ -6,7 +6,7 @@ use carillon_shared::client::Client;
 use carillon_shared::id::JobId;
 use carillon_shared::name::CronName;
 use carillon_shared::store::{EventCursor, FireDecision, FireItem, FireReply, FireResult};
-use carillon_tests::cron::{P0, YEARLY, ago, applied, comes_at, due, entry, item, late, lead, register};
+use carillon_tests::cron::{P0, YEARLY, ago, all_late, applied, comes_at, due, entry, item, late, lead, register};
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
 use carillon_tests::snapshot::Snapshot;
@@ -150,10 +150,7 @@ async fn decisions_of_one_call_share_nothing_but_what_they_have_in_common() {
 async fn an_entry_fires_whatever_else_is_due_and_only_once_it_is_due() {
     let store = store().await;
     let token = lead(&store).await;
-    let mut names = Vec::new();
-    for one in ["a", "b", "c", "d"] {
-        names.push(late(&store, one).await);
-    }
+    let names = all_late(&store, ["a", "b", "c", "d"]).await;
     let (now, entries) = due(&store, &token).await;
     let crons = store.keys().partition(P0).crons();
     let one = async |place: usize| store.fire(P0, &token, &[item(&entries[place], now)]).await.expect("Redis is there");
