@@ -144,12 +144,11 @@ fn hex(byte: u8) -> [u8; 2] {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where the digits of each byte stand.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (i, byte) in self.0.iter().enumerate() {
-            at += usize::from(matches!(i, 4 | 6 | 8 | 10));
-            text[at..at + 2].copy_from_slice(&hex(*byte));
-            at += 2;
+        for (byte, place) in self.0.into_iter().zip(PLACES) {
+            [text[place], text[place + 1]] = hex(byte);
         }
         f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::record::{envelope, json_values, lines, record};
+use super::job_item::JobItem;
 use super::{Held, Store, StoreError, script};
 use crate::clock::BootInstant;
 use crate::id::{JobId, Partition, nonce};
@@ -157,13 +157,11 @@ impl Store {
         let (mut items, mut claimed) = (reply.items(2), Vec::with_capacity(wanted));
         while !items.is_empty() {
             let text = items.text()?;
-            let id: JobId = text.parse().map_err(|_| StoreError::corrupt("claim", text))?;
-            let envelope = envelope(&keys.envelope(id), &items.text()?);
-            let fields = lines(keys.job(id), &items.text()?);
-            let errors = json_values(&keys.errors(id), &items.list()?)?;
-            let parent_results = json_values(&keys.out(id), &items.list()?)?;
-            let held = Held { id, lease: fields.required("lease")?, partition };
-            let job = Job { envelope, record: record(id, &fields)?, result: None, errors, parent_results };
+            let item = JobItem::read(&text)?;
+            let id: JobId = item.word.parse().map_err(|_| StoreError::corrupt("claim", item.word))?;
+            let job = item.job(&keys, id, &mut items)?;
+            let lease = job.record.lease.clone().ok_or_else(|| StoreError::corrupt(keys.job(id), "it has no lease"))?;
+            let held = Held { id, lease, partition };
             claimed.push(Claimed { job, held, since });
         }
         Ok(claimed)

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::fields::Named as _;
 use super::ledger_pages::Pages;
 use super::{Store, StoreError};
 use crate::clock::Timestamp;

@@ -6,7 +6,8 @@
 
 use super::attempts::{EndReply, Ending, end_reply};
 use super::connection::Arg;
-use super::record::{envelope, json_value, json_values, lines, record};
+use super::job_item::JobItem;
+use super::record::json_value;
 use super::reply::Items;
 use super::{PartitionKeys, Store, StoreError, script};
 use crate::id::{JobId, Partition};
@@ -98,33 +99,21 @@ impl Store {
 }
 
 fn end_answer(keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<EndAnswer, StoreError> {
-    let code = items.text()?;
-    if code == "gone" {
-        return Ok(EndAnswer::Gone);
-    }
-    let state = items.text()?;
+    let text = items.text()?;
+    let item = JobItem::read(&text)?;
     let conflict =
-        || state.parse().map(EndAnswer::Conflict).map_err(|_| StoreError::corrupt(keys.job(id), state.as_str()));
-    if code == "conflict" {
+        || item.record.parse().map(EndAnswer::Conflict).map_err(|_| StoreError::corrupt(keys.job(id), item.record));
+    if item.word == "conflict" {
         return conflict();
     }
-    match end_reply(&code)? {
+    match end_reply(item.word)? {
         EndReply::Gone => Ok(EndAnswer::Gone),
         EndReply::Stale => Ok(EndAnswer::Stale),
         EndReply::Cancelled => conflict(),
-        ended => Ok(EndAnswer::Ended(ended, Box::new(shown(keys, id, items)?))),
+        ended => {
+            let (job, out) = (item.job(keys, id, items)?, items.text()?);
+            let result = (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?;
+            Ok(EndAnswer::Ended(ended, Box::new(Job { result, ..job })))
+        }
     }
-}
-
-fn shown(keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<Job, StoreError> {
-    let envelope = envelope(&keys.envelope(id), &items.text()?);
-    let record = record(id, &lines(keys.job(id), &items.text()?))?;
-    let out = items.text()?;
-    Ok(Job {
-        envelope,
-        record,
-        result: (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?,
-        errors: json_values(&keys.errors(id), &items.list()?)?,
-        parent_results: json_values(&keys.out(id), &items.list()?)?,
-    })
 }

@@ -1,6 +1,7 @@
 //! Cron entries as they stand in Redis.
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 use super::entry_record::EntryRecord;
 use super::reply::Items;
@@ -152,13 +153,13 @@ pub(super) struct EntryText {
 impl EntryText {
     /// Takes an entry from an answer: name, record, definition, how many runs wait, how many are live, those.
     pub(super) fn take(items: &mut Items<'_>) -> Result<Self, StoreError> {
-        let (name, record, definition) = (items.text()?, items.text()?, items.text()?);
+        let [name, record, definition] = [items.text()?, items.text()?, items.text()?].map(Cow::into_owned);
         Ok(Self { name, record, definition, waiting: items.int()?.unsigned_abs(), live: items.list()? })
     }
 
     /// Takes what an entry was before it was removed: record, definition.
     pub(super) fn take_bare(name: &CronName, items: &mut Items<'_>) -> Result<Self, StoreError> {
-        let (record, definition) = (items.text()?, items.text()?);
+        let [record, definition] = [items.text()?, items.text()?].map(Cow::into_owned);
         Ok(Self { name: name.to_string(), record, definition, waiting: 0, live: Vec::new() })
     }
 

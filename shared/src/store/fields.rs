@@ -4,6 +4,32 @@ use super::StoreError;
 use super::reply::Reply;
 use crate::clock::Timestamp;
 
+/// Values that have names.
+pub(super) trait Named {
+    /// Where they stand.
+    fn key(&self) -> String;
+
+    /// The value of this name; an empty one counts as absent.
+    fn text(&self, field: &str) -> Option<&str>;
+
+    fn parsed<T: std::str::FromStr>(&self, field: &str) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.text(field) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| StoreError::corrupt(self.key(), format!("{field} is `{text}`")))
+    }
+
+    fn required<T: std::str::FromStr>(&self, field: &str) -> Result<T, StoreError> {
+        self.parsed(field)?.ok_or_else(|| StoreError::corrupt(self.key(), format!("{field} is missing")))
+    }
+
+    fn time(&self, field: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.parsed(field)?.map(Timestamp::from_ms))
+    }
+
+    fn flag(&self, field: &str) -> bool {
+        self.text(field).is_some()
+    }
+}
+
 /// Fields, looked up by name. Of a name that stands twice the first counts.
 pub(super) struct Fields {
     key: String,
@@ -22,9 +48,9 @@ impl Fields {
         let mut hash = Self { key, text: String::new(), fields: Vec::with_capacity(reply.len() / 2), is_sorted: false };
         for i in 0..reply.len() / 2 {
             let from = hash.text.len();
-            reply.append(2 * i, &mut hash.text)?;
+            hash.text.push_str(&reply.read(2 * i)?);
             let middle = hash.text.len();
-            reply.append(2 * i + 1, &mut hash.text)?;
+            hash.text.push_str(&reply.read(2 * i + 1)?);
             hash.fields.push((from, middle, hash.text.len()));
         }
         Ok(hash.sorted())
@@ -57,9 +83,14 @@ impl Fields {
     pub(super) fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
+}
 
-    /// The field; empty counts as absent.
-    pub(super) fn text(&self, field: &str) -> Option<&str> {
+impl Named for Fields {
+    fn key(&self) -> String {
+        self.key.clone()
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
         let name = |(from, middle, _): &(usize, usize, usize)| &self.text[*from..*middle];
         let place = if self.is_sorted {
             self.fields.binary_search_by(|one| name(one).cmp(field)).ok()
@@ -71,22 +102,5 @@ impl Fields {
         };
         let (_, middle, to) = self.fields[place?];
         Some(&self.text[middle..to]).filter(|value| !value.is_empty())
-    }
-
-    pub(super) fn parsed<T: std::str::FromStr>(&self, field: &str) -> Result<Option<T>, StoreError> {
-        let Some(text) = self.text(field) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| StoreError::corrupt(&self.key, format!("{field} is `{text}`")))
-    }
-
-    pub(super) fn required<T: std::str::FromStr>(&self, field: &str) -> Result<T, StoreError> {
-        self.parsed(field)?.ok_or_else(|| StoreError::corrupt(&self.key, format!("{field} is missing")))
-    }
-
-    pub(super) fn time(&self, field: &str) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.parsed(field)?.map(Timestamp::from_ms))
-    }
-
-    pub(super) fn flag(&self, field: &str) -> bool {
-        self.text(field).is_some()
     }
 }

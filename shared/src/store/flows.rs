@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::fields::Fields;
+use super::fields::{Fields, Named as _};
 use super::record::{Said, json_value};
 use super::{Reply, Store, StoreError, script};
 use crate::clock::Timestamp;

@@ -4,8 +4,8 @@
 //! score and the id of the last job looked at. A job that changes its state meanwhile may be seen twice or not at all; one
 //! that does not is seen once.
 
-use super::fields::Fields;
-use super::record::lines;
+use super::fields::Named as _;
+use super::job_lines::JobLines;
 use super::shelf::{JobCursor, Kind, Shelf};
 use super::{PartitionKeys, Reply, Store, StoreError};
 use crate::id::{JobId, Partition};
@@ -157,12 +157,12 @@ impl Store {
             pipe.cmd("GET").arg(keys.job(*id));
         }
         let records = Reply::new("index", self.0.connection.transaction(&pipe).await?)?.texts(0)?;
-        Ok(records.iter().zip(places).map(|(text, (_, id))| filter.admits(&lines(keys.job(*id), text))).collect())
+        Ok(records.iter().zip(places).map(|(text, (_, id))| filter.admits(&JobLines::new(keys, *id, text))).collect())
     }
 }
 
 impl JobFilter {
-    fn admits(&self, record: &Fields) -> bool {
+    fn admits(&self, record: &JobLines<'_>) -> bool {
         let is = |wanted: Option<&str>, line: &str| wanted.is_none_or(|wanted| record.text(line) == Some(wanted));
         !record.is_empty()
             && is(self.state.map(JobState::as_str), "state")

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::record::{Said, envelope, json_value, json_values, lines, record};
+use super::job_lines::JobLines;
+use super::record::{Said, envelope, json_value, json_values, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::id::{JobId, Partition, nonce};
@@ -197,7 +198,8 @@ impl Store {
         reply: &Reply,
         i: usize,
     ) -> Result<Option<Job>, StoreError> {
-        let hash = lines(keys.job(id), &reply.text(i)?);
+        let text = reply.read(i)?;
+        let hash = JobLines::new(keys, id, &text);
         if hash.is_empty() {
             return Ok(None);
         }
@@ -213,7 +215,7 @@ impl Store {
             record,
             parent_results,
             result: (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?,
-            errors: json_values(&keys.errors(id), &errors)?,
+            errors: json_values(|| keys.errors(id), &errors)?,
         }))
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 
 use super::connection::Arg;
-use super::record::lines;
+use super::fields::Named as _;
+use super::job_lines::JobLines;
 use super::{Reply, Store, StoreError, script};
 use crate::id::{JobId, Partition};
 use crate::job::Lease;
@@ -121,7 +122,8 @@ impl Store {
                     pipe.cmd("GET").arg(keys.job(*id));
                 }
                 let holders = Reply::new("records", self.0.connection.transaction(&pipe).await?)?.texts(0)?;
-                let mine = |id: &JobId, text: &str| lines(keys.job(*id), text).text("worker") == Some(worker.as_str());
+                let mine =
+                    |id: &JobId, text: &str| JobLines::new(&keys, *id, text).text("worker") == Some(worker.as_str());
                 held.extend(some.iter().zip(holders).filter(|(id, text)| mine(id, text)).map(|(id, _)| *id));
             }
         }

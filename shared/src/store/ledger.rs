@@ -10,8 +10,8 @@
 //! them by age from time to time.
 
 use super::connection::Arg;
-use super::fields::Fields;
-use super::record::{lines, record};
+use super::job_lines::JobLines;
+use super::record::record;
 use super::{PartitionKeys, Store, StoreError, script};
 use crate::cron::{LedgerCursor, LedgerNote, LedgerOrder, LedgerQuery, LedgerRow, LiveRun, RunEnd, position};
 use crate::id::{JobId, Partition};
@@ -146,7 +146,8 @@ impl Store {
             let names = ids.iter().map(|id| keys.job(*id)).collect();
             let reply = self.run(&script::runs_look, keys, names, args).await?;
             for (i, (row, id)) in some.iter_mut().zip(&ids).enumerate() {
-                let fields = lines(keys.job(*id), &reply.text(i)?);
+                let text = reply.read(i)?;
+                let fields = JobLines::new(keys, *id, &text);
                 row.live = if fields.is_empty() { None } else { live_run(*id, &fields, row.end.as_ref())? };
             }
         }
@@ -155,7 +156,7 @@ impl Store {
 }
 
 /// How a run stands by its record, unless its end says the same.
-fn live_run(id: JobId, fields: &Fields, end: Option<&RunEnd>) -> Result<Option<LiveRun>, StoreError> {
+fn live_run(id: JobId, fields: &JobLines<'_>, end: Option<&RunEnd>) -> Result<Option<LiveRun>, StoreError> {
     let record = record(id, fields)?;
     if end.is_some() && record.state == JobState::Discarded {
         return Ok(None);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::fields::Fields;
+use super::fields::{Fields, Named as _};
 use super::ledger_pages::{Pages, Row};
 use super::{Ledger, LedgerNews, PartitionKeys, Store, StoreError};
 use crate::clock::Timestamp;

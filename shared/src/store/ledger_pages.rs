@@ -118,6 +118,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::store::fields::Named as _;
 
     /// A list as Redis keeps it.
     #[derive(Default)]

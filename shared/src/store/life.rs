@@ -2,7 +2,9 @@
 
 use super::attempts::summary;
 use super::connection::Arg;
-use super::record::{envelope, lines, record};
+use super::fields::Named as _;
+use super::job_lines::JobLines;
+use super::record::{envelope, record};
 use super::{PartitionKeys, Reply, Store, StoreError, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::id::{JobId, Partition};
@@ -189,7 +191,8 @@ fn listed(keys: &PartitionKeys, reply: &Reply, from: usize) -> Result<Vec<(Job, 
     for item in reply.lists(from)? {
         let text = item.text(0)?;
         let id: JobId = text.parse().map_err(|_| StoreError::corrupt(keys.leases(), text))?;
-        let hash = lines(keys.job(id), &item.text(2)?);
+        let said = item.read(2)?;
+        let hash = JobLines::new(keys, id, &said);
         if hash.is_empty() {
             continue;
         }

@@ -40,6 +40,8 @@ mod flows;
 mod holders;
 mod inbox;
 mod index;
+mod job_item;
+mod job_lines;
 mod jobs;
 mod keys;
 mod leadership;

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::fields::Fields;
+use super::fields::{Fields, Named as _};
 use super::{Reply, Store, StoreError, script};
 use crate::clock::Timestamp;
 use crate::id::Partition;

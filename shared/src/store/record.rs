@@ -1,34 +1,20 @@
 //! The record of a job: lines of text.
 //!
 //! Lines that every record has come first, each in its place; an empty one is absent. Whatever else there is to note has a line
-//! of its own, `name value`. A script reads the text with one match and hands on what it does not change, which costs Redis
+//! of its own, `name value` ([`JobLines`]). A script reads the text with one match and hands on what it does not change, which costs Redis
 //! much less than a hash, each field of which is an answer of its own. `lua/record.lua` is the counterpart.
 
 use serde_json::Value;
 
 use super::StoreError;
-use super::fields::Fields;
+use super::fields::Named as _;
+use super::job_lines::JobLines;
 use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::job::{Envelope, Kept, Record};
 
-/// The lines that every record has: what changes on a job's way, then when and by whom it was asked for, then what its
-/// producer said of it, which whole queues have in common.
-const LINES: [&str; 13] = [
-    "state", "attempt", "lease", "worker", "held", "seq", "enqueued", "started", "ended", "created", "request",
-    "queue", "type",
-];
-
 /// As many attempts as scripts take for granted where no other number is noted.
 const MAX_ATTEMPTS: u32 = 3;
-
-/// Reads a record; of an empty text, which is none, no fields.
-pub(super) fn lines(key: String, text: &str) -> Fields {
-    let mut lines = text.split('\n');
-    let first: Vec<(&str, &str)> =
-        if text.is_empty() { Vec::new() } else { LINES.into_iter().zip(lines.by_ref()).collect() };
-    Fields::named(key, first.into_iter().chain(lines.filter_map(|line| line.split_once(' '))))
-}
 
 /// What a producer said of a job, as the lines of its record that repeat it, because scripts decide by it.
 pub(super) struct Said(String);
@@ -65,7 +51,7 @@ impl Said {
     }
 }
 
-pub(super) fn record(id: JobId, fields: &Fields) -> Result<Record, StoreError> {
+pub(super) fn record(id: JobId, fields: &JobLines<'_>) -> Result<Record, StoreError> {
     let created_at = Timestamp::from_ms(fields.required("created")?);
     Ok(Record {
         id,
@@ -101,8 +87,8 @@ pub(super) fn envelope(key: &str, text: &str) -> Kept {
 }
 
 /// The JSON values that stand in a key, or in keys of its kind.
-pub(super) fn json_values(key: &str, texts: &[String]) -> Result<Vec<Value>, StoreError> {
-    texts.iter().map(|text| json_value(key, text)).collect()
+pub(super) fn json_values(key: impl Fn() -> String, texts: &[impl AsRef<str>]) -> Result<Vec<Value>, StoreError> {
+    texts.iter().map(|text| json_value(&key(), text.as_ref())).collect()
 }
 
 /// The JSON value that stands in a key.
@@ -133,17 +119,5 @@ mod tests {
     fn scripts_take_the_same_number_of_attempts_for_granted() {
         assert_eq!(RetryPolicy::default().max_attempts, MAX_ATTEMPTS);
         assert!(include_str!("lua/attempt.lua").contains(&format!("job.max or '{MAX_ATTEMPTS}'")));
-    }
-
-    #[test]
-    fn lines_are_read_by_their_places_and_notes_by_their_names() {
-        let placed: Vec<String> = (0..LINES.len()).map(|place| format!("{place}")).collect();
-        let text = format!("{}\nlimit a b \ndue 5\n", placed.join("\n"));
-        let fields = lines("k".to_owned(), &text);
-        for (place, name) in LINES.into_iter().enumerate() {
-            assert_eq!(fields.text(name), Some(placed[place].as_str()));
-        }
-        assert_eq!((fields.text("limit"), fields.text("due"), fields.text("told")), (Some("a b "), Some("5"), None));
-        assert!(lines("k".to_owned(), "").is_empty() && lines("k".to_owned(), "active\n").text("lease").is_none());
     }
 }

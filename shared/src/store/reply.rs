@@ -1,5 +1,7 @@
 //! Reading what scripts answer. An answer of another shape is `Corrupt`, with the script that gave it.
 
+use std::borrow::Cow;
+
 use redis::Value;
 
 use super::StoreError;
@@ -25,30 +27,18 @@ impl Reply {
     }
 
     pub(crate) fn text(&self, i: usize) -> Result<String, StoreError> {
-        match self.items.get(i) {
-            Some(Value::SimpleString(text)) => Ok(text.clone()),
-            Some(Value::Int(number)) => Ok(number.to_string()),
-            _ => {
-                let mut text = String::new();
-                self.append(i, &mut text)?;
-                Ok(text)
-            }
-        }
+        self.read(i).map(Cow::into_owned)
     }
 
-    /// Writes the text at `i` behind others.
-    pub(crate) fn append(&self, i: usize, to: &mut String) -> Result<(), StoreError> {
+    /// The same where it stands.
+    pub(crate) fn read(&self, i: usize) -> Result<Cow<'_, str>, StoreError> {
         match self.items.get(i) {
-            Some(Value::BulkString(bytes)) => match std::str::from_utf8(bytes) {
-                Ok(text) => to.push_str(text),
-                Err(_) => to.push_str(&String::from_utf8_lossy(bytes)),
-            },
-            Some(Value::SimpleString(text)) => to.push_str(text),
-            Some(Value::Int(number)) => to.push_str(&number.to_string()),
-            Some(Value::Nil) => {}
-            other => return Err(self.unexpected(i, other)),
+            Some(Value::BulkString(bytes)) => Ok(String::from_utf8_lossy(bytes)),
+            Some(Value::SimpleString(text)) => Ok(text.into()),
+            Some(Value::Int(number)) => Ok(number.to_string().into()),
+            Some(Value::Nil) => Ok("".into()),
+            other => Err(self.unexpected(i, other)),
         }
-        Ok(())
     }
 
     pub(crate) fn bytes(&self, i: usize) -> Result<&[u8], StoreError> {
@@ -111,13 +101,13 @@ pub(crate) struct Items<'a> {
     next: usize,
 }
 
-impl Items<'_> {
+impl<'a> Items<'a> {
     pub(crate) fn is_empty(&self) -> bool {
         self.next >= self.reply.len()
     }
 
-    pub(crate) fn text(&mut self) -> Result<String, StoreError> {
-        let text = self.reply.text(self.next);
+    pub(crate) fn text(&mut self) -> Result<Cow<'a, str>, StoreError> {
+        let text = self.reply.read(self.next);
         self.next += 1;
         text
     }
@@ -128,9 +118,14 @@ impl Items<'_> {
         number
     }
 
+    /// So many of them.
+    pub(crate) fn texts(&mut self, count: usize) -> Result<Vec<Cow<'a, str>>, StoreError> {
+        (0..count).map(|_| self.text()).collect()
+    }
+
     /// How many there are, then each.
     pub(crate) fn list(&mut self) -> Result<Vec<String>, StoreError> {
         let count = self.int()?;
-        (0..count).map(|_| self.text()).collect()
+        (0..count).map(|_| self.text().map(Cow::into_owned)).collect()
     }
 }

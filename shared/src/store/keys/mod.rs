@@ -64,6 +64,9 @@ impl Keys {
     /// The partition in which a queue lives, with all its jobs and the entries that fire into it.
     #[must_use]
     pub fn partition_of(&self, queue: &QueueName) -> Partition {
+        if self.partitions == 1 {
+            return Partition(0);
+        }
         let digest = Sha1::from(queue.as_str()).digest().bytes();
         Partition(u16::from_be_bytes([digest[0], digest[1]]) % self.partitions)
     }

@@ -11,8 +11,7 @@
 --       job shares with others by a key: such a job is passed over, and stays where it is.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
--- Reply {"ok", now, then per job: id, envelope, record, how many errors, the errors, how many results of steps before, the
---       results}; the same jobs again when the same request is sent again.
+-- Reply {"ok", now, then the jobs, each by its id (job_to)}; the same jobs again when the same request is sent again.
 
 local reply
 
@@ -34,14 +33,7 @@ local function envelopes_of(jobs)
 end
 
 local function hand_out(job, envelope, extra)
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3] = job.id, envelope or '', job.text or job_text(job)
-  if not extra then
-    reply[n + 4], reply[n + 5] = 0, 0
-  else
-    list_to(reply, extra[1])
-    list_to(reply, extra[2])
-  end
+  job_to(reply, job.id, job.text or job_text(job), envelope, extra and extra[1] or NONE, extra and extra[2] or NONE)
 end
 
 -- How many jobs of a queue may start now, and the window of its rate limit, if it has one.

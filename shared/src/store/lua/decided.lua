@@ -3,8 +3,6 @@
 -- How it is decided: decision, kind, instants, scheduled, when the next is to be decided on, reason, what the row keeps beside
 -- it, what was said of the job.
 local HOW = '^(%a+)\n([%a_]+)\n(%d+)\n(%-?%d+)\n(%C*)\n(%C*)\n([^\n]*)\n(.*)$'
--- Nothing of a kind, for all that have nothing.
-local NONE = {}
 
 -- Many entries are due at one instant, which is written out once, and so is how long ago it was.
 local instants

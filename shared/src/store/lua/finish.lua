@@ -17,8 +17,8 @@
 -- Reply {now, code…} with code: ok | done (this end was reported before) | stale (the lease is another's, or the job was
 --       taken back; the worker or the attempt is another's) | cancelled (it was cancelled under this lease) | gone (no such
 --       job) | conflict (it is not active, and the lease that is presented, if any, is not its last). If answers are wanted
---       each is code and state (of a job that is there), and of ok and done what the job is now: envelope, record, result,
---       how many errors, the errors, how many results of the steps before, the results.
+--       each is, of ok and done, what the job is now, by its code (job_to), and its result; of others the code and, in a line
+--       behind, the state of the job if it is there.
 
 local DONE_KEPT_MS = 30000
 -- What is answered; what this request has ended without a lease before, and now.
@@ -39,9 +39,8 @@ local function look(...)
   return not (type(found) == 'table' and found.err) and found or nil
 end
 
-local function answer(...)
-  local n = #reply
-  for i = 1, select('#', ...) do reply[n + i] = (select(i, ...)) end
+local function answer(item)
+  reply[#reply + 1] = item
 end
 
 local function show(code, job, envelope, out, errors)
@@ -50,22 +49,21 @@ local function show(code, job, envelope, out, errors)
     table.insert(parents, look('GET', key(OUT, parent)) or 'null')
   end
   job.text = job_text(job)
-  answer(code, job.state, envelope or '', job.text, out)
-  list_to(reply, errors)
-  list_to(reply, parents)
+  job_to(reply, code, job.text, envelope, errors, parents)
+  answer(out)
 end
 
 local function show_as_it_is(code, item)
   local job = job_read(item.id)
   if not job then return answer('gone') end
-  show(code, job, item.envelope, look('GET', key(OUT, job.id)) or '', look('LRANGE', key(ERRORS, job.id), 0, -1) or {})
+  show(code, job, item.envelope, look('GET', key(OUT, job.id)) or '', look('LRANGE', key(ERRORS, job.id), 0, -1) or NONE)
 end
 
 -- What a job became that has just completed is known. Its first attempt has left nothing before.
 local function show_completed(job, item)
   local is_first = string.sub(job.lease, 1, 2) == '1-'
   local out = (is_first or item.json ~= '') and item.json or look('GET', key(OUT, job.id)) or ''
-  show('ok', job, item.envelope, out, is_first and {} or look('LRANGE', key(ERRORS, job.id), 0, -1) or {})
+  show('ok', job, item.envelope, out, is_first and NONE or look('LRANGE', key(ERRORS, job.id), 0, -1) or NONE)
 end
 
 local function presented(item)
@@ -74,14 +72,14 @@ local function presented(item)
   -- Another end of it by this very request.
   if string.find(before, item.id, 1, true) then return show_as_it_is('ok', item) end
   local code = refusal(job, item)
-  if code then return answer(code, job.state) end
+  if code then return answer(code .. '\n' .. job.state) end
   local by_lease = item.lease ~= ''
   if not by_lease then item.lease = job.lease end
   code = end_attempt(item)
   if code == 'ok' and not by_lease then table.insert(ended, item.id) end
   if code == 'ok' and item.outcome == 'completed' then return show_completed(job, item) end
   if code == 'ok' or code == 'done' then return show_as_it_is(code, item) end
-  answer(code, job.state)
+  answer(code .. '\n' .. job.state)
 end
 
 return function()

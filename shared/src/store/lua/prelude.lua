@@ -52,6 +52,9 @@ local function text(number)
   return written
 end
 
+-- Nothing of a kind, for all that have nothing.
+local NONE = {}
+
 -- Writes a list behind an answer: how many there are, then each. A table within a table is slow to answer.
 local function list_to(answer, list)
   local n = #answer + 1

@@ -1,0 +1,75 @@
+//! The record of a job, read by the names of its lines.
+
+use super::PartitionKeys;
+use super::fields::Named;
+use crate::id::JobId;
+
+/// The lines that every record has: what changes on a job's way, then when and by whom it was asked for, then what its
+/// producer said of it, which whole queues have in common.
+const PLACES: [&str; 13] = [
+    "state", "attempt", "lease", "worker", "held", "seq", "enqueued", "started", "ended", "created", "request",
+    "queue", "type",
+];
+
+/// The lines of one record.
+pub(super) struct JobLines<'a> {
+    keys: &'a PartitionKeys,
+    id: JobId,
+    text: &'a str,
+    placed: [&'a str; PLACES.len()],
+    /// Names and what is noted under them; of a name that stands twice the first counts.
+    notes: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> JobLines<'a> {
+    /// Those of a text, which is the record of a job.
+    pub(super) fn new(keys: &'a PartitionKeys, id: JobId, text: &'a str) -> Self {
+        let mut lines = text.split('\n');
+        let placed = PLACES.map(|_| lines.next().unwrap_or_default());
+        Self { keys, id, text, placed, notes: lines.filter_map(|line| line.split_once(' ')).collect() }
+    }
+
+    /// Whether there is no record.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+impl Named for JobLines<'_> {
+    fn key(&self) -> String {
+        self.keys.job(self.id)
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
+        let value = match PLACES.iter().position(|name| *name == field) {
+            Some(place) => self.placed[place],
+            None => self.notes.iter().find(|(name, _)| *name == field)?.1,
+        };
+        Some(value).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::Partition;
+    use crate::name::Namespace;
+    use crate::store::Keys;
+
+    #[test]
+    fn lines_are_read_by_their_places_and_notes_by_their_names() {
+        let keys = Keys::new(Namespace::default(), 1).partition(Partition(0));
+        let id = JobId::random(Timestamp::from_secs(0), Partition(0));
+        let placed: Vec<String> = (0..PLACES.len()).map(|place| format!("{place}")).collect();
+        let text = format!("{}\nlimit a b \ndue 5\n", placed.join("\n"));
+        let fields = JobLines::new(&keys, id, &text);
+        for (place, name) in PLACES.into_iter().enumerate() {
+            assert_eq!(fields.text(name), Some(placed[place].as_str()));
+        }
+        assert_eq!((fields.text("limit"), fields.text("due"), fields.text("told")), (Some("a b "), Some("5"), None));
+        assert!(
+            JobLines::new(&keys, id, "").is_empty() && JobLines::new(&keys, id, "active\n").text("lease").is_none()
+        );
+    }
+}
