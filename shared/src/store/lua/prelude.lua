@@ -55,13 +55,6 @@ end
 -- Nothing of a kind, for all that have nothing.
 local NONE = {}
 
--- Writes a list behind an answer: how many there are, then each. A table within a table is slow to answer.
-local function list_to(answer, list)
-  local n = #answer + 1
-  answer[n] = #list
-  for i, item in ipairs(list) do answer[n + i] = item end
-end
-
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
