@@ -26,6 +26,9 @@ struct DistinctVisitor;
 /// The one member of what serde_json hands over for a number, whose value is the text of the number.
 const NUMBER: &str = "$serde_json::private::Number";
 
+/// What serde_json takes for JSON within JSON: whoever reads it again would read something else.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
 impl<'de> Visitor<'de> for DistinctVisitor {
     type Value = Value;
 
@@ -76,6 +79,9 @@ impl<'de> Visitor<'de> for DistinctVisitor {
                 let number: Number = members.next_value::<String>()?.parse().map_err(A::Error::custom)?;
                 return Ok(number.into());
             }
+            if name == RAW_VALUE {
+                return Err(A::Error::custom(format_args!("a member cannot be called `{RAW_VALUE}`")));
+            }
             let Distinct(value) = members.next_value()?;
             match map.entry(name) {
                 Entry::Vacant(place) => place.insert(value),
@@ -109,6 +115,12 @@ mod tests {
             assert!(error.contains("`a` stands twice"), "{error}");
         }
         assert!(parse(br#"[{"a":1},{"a":1}]"#).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_would_be_read_as_something_else_is_refused() {
+        let error = parse(br#"[{"$serde_json::private::RawValue":"[1]"}]"#).expect_err("not what it looks like");
+        assert!(error.contains("cannot be called"), "{error}");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Answers that are not errors.
 
+use std::fmt;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use carillon_shared::job::Job;
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::dialect::OJS_JSON;
@@ -124,15 +128,57 @@ impl Twice {
         self.object.len() > "{}".len() && names.iter().enumerate().all(is_new)
     }
 
-    fn into_map(self) -> Map<String, Value> {
-        let object: Map<String, Value> = serde_json::from_str(&self.object).unwrap_or_default();
-        let mut map = Map::new();
-        map.insert(self.name.to_owned(), object.clone().into());
-        for (name, value) in object {
-            map.entry(name).or_insert(value);
+    /// Member by member: the one about which the answer is stands first, whatever is said beside it in place of its own.
+    fn joined(self) -> String {
+        let mut members = vec![(self.name.to_owned(), self.object.clone())];
+        let mut say = |name: &str, text: &str, in_place: bool| match members.iter_mut().find(|(said, _)| said == name) {
+            Some((_, said)) if in_place => *said = text.to_owned(),
+            Some(_) => {}
+            None => members.push((name.to_owned(), text.to_owned())),
+        };
+        for (name, value) in Members::of(&self.object).0 {
+            say(&name, value.get(), false);
         }
-        map.extend(self.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        map
+        for (name, value) in &self.more {
+            say(name, &written(value), true);
+        }
+        let members: Vec<String> = members.iter().map(|(name, text)| format!("{}:{text}", written(name))).collect();
+        format!("{{{}}}", members.join(","))
+    }
+}
+
+/// The members of an object in their order, each as it is written.
+#[derive(Default)]
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// Those of a text that we have written.
+    fn of(object: &'a str) -> Self {
+        serde_json::from_str(object).unwrap_or_default()
+    }
+}
+
+impl<'a> Deserialize<'a> for Members<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'a> Visitor<'a> for MembersVisitor {
+    type Value = Members<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<Members<'a>, A::Error> {
+        let mut found = Members::default();
+        while let Some(member) = members.next_entry()? {
+            found.0.push(member);
+        }
+        Ok(found)
     }
 }
 
@@ -140,7 +186,7 @@ impl From<Twice> for Written {
     /// The text of the object is copied, unless a name comes twice.
     fn from(twice: Twice) -> Self {
         if !twice.is_plain() {
-            return twice.into_map().into();
+            return Self(twice.joined());
         }
         let Twice { name, object, more } = twice;
         let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
@@ -176,7 +222,26 @@ mod tests {
             (json!({"deep": [{"x": 1}], "id": 1}), "x"),
         ] {
             let said = || twice("job", object.as_object().expect("an object").clone()).and(more, true);
-            assert_eq!(Written::from(said()).0, Value::from(said().into_map()).to_string());
+            assert_eq!(Written::from(said()).0, said().joined());
+        }
+    }
+
+    #[test]
+    fn what_is_said_beside_an_object_stands_in_place_of_its_own() {
+        let object = json!({"x": "said by the object", "id": 1});
+        let said = twice("job", object.clone()).and("x", true).and("y", 2);
+        assert_eq!(Written::from(said).0, format!(r#"{{"job":{object},"x":true,"id":1,"y":2}}"#));
+    }
+
+    /// Neither its depth nor its names keep an object from being shown.
+    #[test]
+    fn whatever_an_object_holds_it_is_shown() {
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let odd = r#"{"$serde_json::private::RawValue":"x"}"#;
+        for held in [deep.as_str(), odd] {
+            let object = format!(r#"{{"held":{held},"job_id":1}}"#);
+            let said = twice("job", Written::text(object.clone())).and("job_id", 2);
+            assert_eq!(Written::from(said).0, format!(r#"{{"job":{object},"held":{held},"job_id":2}}"#));
         }
     }
 }

@@ -17,6 +17,7 @@ mod said;
 mod short;
 mod shown;
 mod state;
+mod taken_in;
 mod unique;
 
 pub use envelope::{ENVELOPE_BYTES_MAX, Envelope};

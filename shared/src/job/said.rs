@@ -1,4 +1,5 @@
-//! Where a producer may say something: at the top level of its job, or within `options`, which win where both speak.
+//! Where a producer may say something: at the top level of its job, or within `options`, which win where both speak (but for
+//! `meta`).
 
 use std::time::Duration;
 

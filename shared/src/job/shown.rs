@@ -1,8 +1,7 @@
 //! A job as the wire shows it (OJS HTTP binding §1): the envelope, whole, with the record's members among it.
 //!
-//! Most answers show a job as it is, and have it written at once; whoever changes something gets a map.
+//! Where a job is asked for by itself it is written at once; a map is for whoever shows many, or changes something.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde::ser::SerializeMap;
@@ -11,8 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::short::{RETRY_DEFAULT, complete};
-use super::{Envelope, Job, JobState, Record, RetryPolicy};
-use crate::clock::Timestamp;
+use super::{Job, JobState};
 use crate::id::JobId;
 use crate::name::QueueName;
 
@@ -27,7 +25,7 @@ struct Shown<S, B> {
     became: B,
 }
 
-fn written(id: JobId, said: impl Serialize, became: impl Serialize) -> String {
+pub(super) fn written(id: JobId, said: impl Serialize, became: impl Serialize) -> String {
     // Texts and numbers in maps and lists: nothing that JSON cannot say.
     serde_json::to_string(&Shown { specversion: "1.0", id, said, became }).unwrap_or_default()
 }
@@ -38,19 +36,20 @@ impl Job {
     pub fn to_json(&self) -> Map<String, Value> {
         let mut map = complete(&self.envelope, self.record.id);
         let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();
-        if let Ok(Value::Object(became)) = serde_json::to_value(Became(self)) {
+        let became = Became { job: self, max_attempts: most.unwrap_or_else(|| MAX_ATTEMPTS.into()) };
+        if let Ok(Value::Object(became)) = serde_json::to_value(became) {
             // A job may have taken over the time of the one that it replaced.
             map.extend(became);
         }
-        map.extend(most.map(|most| ("max_attempts".to_owned(), most)));
         map
     }
 
-    /// The JSON text of it.
+    /// The JSON text of it. What stands in an envelope that was not taken in by us, such as members that stand twice, is handed on
+    /// as it is.
     #[must_use]
     pub fn to_json_text(&self) -> String {
         match Usual::read(self.envelope.text()) {
-            Some(said) => written(self.record.id, said, Became(self)),
+            Some(said) => written(self.record.id, said, Became { job: self, max_attempts: MAX_ATTEMPTS }),
             None => Value::Object(self.to_json()).to_string(),
         }
     }
@@ -65,22 +64,29 @@ impl Job {
     }
 }
 
+/// As many attempts as a job has of which nothing else was said.
+const MAX_ATTEMPTS: u32 = 3;
+
 /// The worker of a claim that did not say who asked; clients are not told of it.
 const NOBODY: &str = "anonymous";
 
 /// What the record says of a job, and what its attempts left. A time that has not come is left out, never `null`: typed clients
 /// read absence, not null.
-struct Became<'a>(&'a Job);
+struct Became<'a, M> {
+    job: &'a Job,
+    /// As its policy of retries says.
+    max_attempts: M,
+}
 
-impl Serialize for Became<'_> {
+impl<M: Serialize> Serialize for Became<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(job) = self;
+        let job = self.job;
         let record = &job.record;
         let is = |state| record.state == state;
         let mut map = Members(serializer.serialize_map(None)?);
         map.put("state", Some(record.state.as_str()))?;
         map.put("attempt", Some(record.attempt))?;
-        map.put("max_attempts", Some(RetryPolicy::default().max_attempts))?;
+        map.put("max_attempts", Some(&self.max_attempts))?;
         map.put("created_at", Some(record.created_at))?;
         map.put("enqueued_at", Some(record.enqueued_at))?;
         map.put("started_at", record.started_at)?;
@@ -112,7 +118,7 @@ impl<M: SerializeMap> Members<M> {
     }
 }
 
-/// What is kept of most jobs, as it stands in its text: nothing that OJS does not name, and the usual policy of retries.
+/// What is kept of most jobs, as it stands in its text: these members and no others, and the usual policy of retries.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Usual<'a> {
@@ -159,86 +165,19 @@ fn raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_default()
 }
 
-impl Envelope {
-    /// The job of this envelope as the wire shows it, when this is its record and it has no history: what
-    /// [`Job::to_json_text`] says, without anything being kept before.
-    #[must_use]
-    pub fn to_job_json(&self, record: &Record) -> String {
-        let is_usual = self.retry == RetryPolicy::default();
-        let said = Described {
-            job_type: self.job_type.as_str(),
-            queue: self.queue.as_str(),
-            args: &self.args,
-            meta: &self.meta,
-            priority: self.priority,
-            tags: &self.tags,
-            retry: if is_usual { Cow::Borrowed(&*RETRY_DEFAULT) } else { Cow::Owned(self.retry.to_json()) },
-            rest: self.rest_to_json(),
-        };
-        let became = TakenIn {
-            state: record.state.as_str(),
-            attempt: record.attempt,
-            max_attempts: self.retry.max_attempts,
-            created_at: record.created_at,
-            enqueued_at: record.enqueued_at,
-        };
-        written(record.id, said, became)
-    }
-}
-
-/// What a producer said, all of it.
-#[derive(Serialize)]
-struct Described<'a> {
-    #[serde(rename = "type")]
-    job_type: &'a str,
-    queue: &'a str,
-    args: &'a [Value],
-    meta: &'a Map<String, Value>,
-    priority: i8,
-    tags: &'a [String],
-    retry: Cow<'a, Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-/// What the record of a job says that has just been taken in.
-#[derive(Serialize)]
-struct TakenIn {
-    state: &'static str,
-    attempt: u32,
-    max_attempts: u32,
-    created_at: Timestamp,
-    enqueued_at: Timestamp,
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::clock::Timestamp;
     use crate::id::Partition;
-    use crate::job::Kept;
     use crate::job::short::tests::envelopes;
+    use crate::job::{Envelope, Kept, Record, RetryPolicy};
 
     const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
 
-    fn record(id: JobId, envelope: &Envelope, state: JobState) -> Option<Record> {
-        Record::taken_in(id, envelope, Some(state), NOW)
-    }
-
-    #[test]
-    fn a_job_that_was_just_taken_in_is_written_as_it_is_shown() {
-        for (envelope, state) in envelopes().into_iter().zip([JobState::Available, JobState::Pending].iter().cycle()) {
-            let id = JobId::random(NOW, Partition(3));
-            let states = [*state, JobState::Scheduled];
-            let state = states[usize::from(envelope.scheduled_at.is_some())];
-            let Some(record) = record(id, &envelope, state) else { continue };
-            let shown = Value::from(Job::new(envelope.to_json(id), record.clone()).to_json()).to_string();
-            assert_eq!(envelope.to_job_json(&record), shown);
-        }
-    }
-
-    /// A record in some state, with everything that a record can say.
+    /// A record in some state, with nearly everything that a record can say.
     fn full(record: Record, state: JobState) -> Record {
         let later = |ms| Some(NOW + std::time::Duration::from_millis(ms));
         Record {
@@ -254,6 +193,7 @@ mod tests {
             previous_state: Some(JobState::Active),
             flow: Some(record.id),
             parents: vec![record.id],
+            expired_at: later(5).filter(|_| state == JobState::Discarded),
             failed: true,
             ..record
         }
@@ -263,7 +203,7 @@ mod tests {
     fn what_is_written_at_once_is_what_the_map_says() {
         let id = JobId::random(NOW, Partition(3));
         let usual = Envelope::read(&json!({"type": "a", "args": []}), NOW).expect("a job");
-        let plain = record(id, &usual, JobState::Available).expect("a record");
+        let plain = Record::taken_in(id, &usual, Some(JobState::Available), NOW).expect("a record");
         let states =
             ["available", "scheduled", "pending", "active", "retryable", "completed", "cancelled", "discarded"];
         let full = states.map(|state| full(plain.clone(), state.parse().expect("a state")));
@@ -281,6 +221,32 @@ mod tests {
                 assert_eq!(job.to_json_text(), Value::from(job.to_json()).to_string(), "{kept}");
             }
         }
+    }
+
+    #[test]
+    fn a_record_says_all_it_knows_and_nothing_that_has_not_come() {
+        let id: JobId = "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f6a".parse().expect("an id");
+        let said = Envelope::read(&json!({"type": "a", "args": [1]}), NOW).expect("a job");
+        let plain = Record::taken_in(id, &said, Some(JobState::Available), NOW).expect("a record");
+        let job = Job {
+            errors: vec![json!({"code": "x"})],
+            ..Job::new(Kept::new("key", said.to_kept_json()), full(plain, JobState::Retryable))
+        };
+        let retry = RetryPolicy::default().to_json();
+        assert_eq!(
+            job.to_json_text(),
+            format!(
+                r#"{{"specversion":"1.0","id":"{id}","type":"a","queue":"default","args":[1],"meta":{{}},"priority":0,"tags":[],"#
+            ) + &format!(
+                r#""retry":{retry},"state":"retryable","attempt":2,"max_attempts":3,"created_at":"2026-03-08T05:30:00Z","#
+            ) + r#""enqueued_at":"2026-03-08T05:30:00Z","started_at":"2026-03-08T05:30:00.001Z","#
+                + r#""activated_at":"2026-03-08T05:30:00.004Z","next_attempt_at":"2026-03-08T05:30:00.003Z","#
+                + r#""previous_state":"active","worker_id":"w \"1\"","retry_delay_ms":7,"#
+                + &format!(
+                    r#""workflow_id":"{id}","parent_results":[],"error":{{"code":"x"}},"errors":[{{"code":"x"}}]}}"#
+                )
+        );
+        assert_eq!(MAX_ATTEMPTS, RetryPolicy::default().max_attempts);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Store {
         let (mut items, mut claimed) = (reply.items(2), Vec::with_capacity(wanted));
         while !items.is_empty() {
             let text = items.text()?;
-            let item = JobItem::read(&text)?;
+            let item = JobItem::read("claim", &text)?;
             let id: JobId = item.word.parse().map_err(|_| StoreError::corrupt("claim", item.word))?;
             let job = item.job(&keys, id, &mut items)?;
             let lease = job.record.lease.clone().ok_or_else(|| StoreError::corrupt(keys.job(id), "it has no lease"))?;

@@ -100,9 +100,9 @@ impl Store {
 
 fn end_answer(keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<EndAnswer, StoreError> {
     let text = items.text()?;
-    let item = JobItem::read(&text)?;
+    let item = JobItem::read("finish", &text)?;
     let conflict =
-        || item.record.parse().map(EndAnswer::Conflict).map_err(|_| StoreError::corrupt(keys.job(id), item.record));
+        || item.behind.parse().map(EndAnswer::Conflict).map_err(|_| StoreError::corrupt(keys.job(id), item.behind));
     if item.word == "conflict" {
         return conflict();
     }
@@ -112,7 +112,7 @@ fn end_answer(keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<
         EndReply::Cancelled => conflict(),
         ended => {
             let (job, out) = (item.job(keys, id, items)?, items.text()?);
-            let result = (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?;
+            let result = (!out.is_empty()).then(|| json_value(|| keys.out(id), &out)).transpose()?;
             Ok(EndAnswer::Ended(ended, Box::new(Job { result, ..job })))
         }
     }

@@ -232,7 +232,7 @@ fn owned(fields: Vec<(String, String)>) -> Vec<Arg<'static>> {
 }
 
 fn flow(id: JobId, key: &str, hash: &Fields) -> Result<Flow, StoreError> {
-    let outline = json_value(key, hash.text("outline").unwrap_or("[]"))?;
+    let outline = json_value(|| key.to_owned(), hash.text("outline").unwrap_or("[]"))?;
     let outlines = outline.as_array().map(Vec::as_slice).unwrap_or_default();
     let steps = outlines.iter().enumerate().map(|(place, outline)| flow_step(place, outline, hash));
     Ok(Flow {

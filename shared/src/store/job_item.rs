@@ -11,26 +11,26 @@ use crate::job::Job;
 pub(super) struct JobItem<'a> {
     /// What the script says about it.
     pub(super) word: &'a str,
-    /// Its record; the state alone, or nothing, where the script shows no more.
-    pub(super) record: &'a str,
+    /// What stands behind: its record; the state alone, or nothing, where the script shows no more.
+    pub(super) behind: &'a str,
     errors: usize,
     parents: usize,
 }
 
 impl<'a> JobItem<'a> {
-    pub(super) fn read(text: &'a str) -> Result<Self, StoreError> {
-        let (head, record) = text.split_once('\n').unwrap_or((text, ""));
+    pub(super) fn read(script: &str, text: &'a str) -> Result<Self, StoreError> {
+        let (head, behind) = text.split_once('\n').unwrap_or((text, ""));
         let mut words = head.split(' ');
         let word = words.next().unwrap_or_default();
-        let mut count = || words.next().map_or(Ok(0), str::parse).map_err(|_| StoreError::corrupt("job", head));
-        Ok(Self { word, record, errors: count()?, parents: count()? })
+        let mut count = || words.next().map_or(Ok(0), str::parse).map_err(|_| StoreError::corrupt(script, head));
+        Ok(Self { word, behind, errors: count()?, parents: count()? })
     }
 
     /// The job, with the items that follow.
     pub(super) fn job(&self, keys: &PartitionKeys, id: JobId, items: &mut Items<'_>) -> Result<Job, StoreError> {
         Ok(Job {
             envelope: envelope(&keys.envelope(id), &items.text()?),
-            record: record(id, &JobLines::new(keys, id, self.record))?,
+            record: record(id, &JobLines::new(keys, id, self.behind))?,
             result: None,
             errors: json_values(|| keys.errors(id), &items.texts(self.errors)?)?,
             parent_results: json_values(|| keys.out(id), &items.texts(self.parents)?)?,
@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_word_stands_before_the_record_and_counts_behind_the_word() {
-        let read = |text| JobItem::read(text).map(|item| (item.word, item.record, item.errors, item.parents)).ok();
+        let read =
+            |text| JobItem::read("a script", text).map(|item| (item.word, item.behind, item.errors, item.parents)).ok();
         assert_eq!(read("ok\nactive\n1\n"), Some(("ok", "active\n1\n", 0, 0)));
         assert_eq!(read("ok 2 1\nactive"), Some(("ok", "active", 2, 1)));
         assert_eq!(read("gone"), Some(("gone", "", 0, 0)));

@@ -214,7 +214,7 @@ impl Store {
             envelope: envelope(&keys.envelope(id), &reply.text(i + 1)?),
             record,
             parent_results,
-            result: (!out.is_empty()).then(|| json_value(&keys.out(id), &out)).transpose()?,
+            result: (!out.is_empty()).then(|| json_value(|| keys.out(id), &out)).transpose()?,
             errors: json_values(|| keys.errors(id), &errors)?,
         }))
     }
@@ -222,7 +222,7 @@ impl Store {
     /// The result in a key; `null` when there is none.
     async fn result_of(&self, key: &str) -> Result<Value, StoreError> {
         match self.send(redis::cmd("GET").arg(key)).await? {
-            redis::Value::BulkString(bytes) => json_value(key, &String::from_utf8_lossy(&bytes)),
+            redis::Value::BulkString(bytes) => json_value(|| key.to_owned(), &String::from_utf8_lossy(&bytes)),
             _ => Ok(Value::Null),
         }
     }
@@ -282,7 +282,7 @@ impl Store {
         for partition in self.keys().partitions_of(id) {
             let key = self.key(partition).progress(id);
             if let redis::Value::BulkString(bytes) = self.send(redis::cmd("GET").arg(&key)).await? {
-                return json_value(&key, &String::from_utf8_lossy(&bytes)).map(Some);
+                return json_value(|| key.clone(), &String::from_utf8_lossy(&bytes)).map(Some);
             }
         }
         Ok(None)

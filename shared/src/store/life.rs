@@ -191,8 +191,8 @@ fn listed(keys: &PartitionKeys, reply: &Reply, from: usize) -> Result<Vec<(Job, 
     for item in reply.lists(from)? {
         let text = item.text(0)?;
         let id: JobId = text.parse().map_err(|_| StoreError::corrupt(keys.leases(), text))?;
-        let said = item.read(2)?;
-        let hash = JobLines::new(keys, id, &said);
+        let record_text = item.read(2)?;
+        let hash = JobLines::new(keys, id, &record_text);
         if hash.is_empty() {
             continue;
         }

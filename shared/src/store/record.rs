@@ -1,8 +1,8 @@
 //! The record of a job: lines of text.
 //!
 //! Lines that every record has come first, each in its place; an empty one is absent. Whatever else there is to note has a line
-//! of its own, `name value` ([`JobLines`]). A script reads the text with one match and hands on what it does not change, which costs Redis
-//! much less than a hash, each field of which is an answer of its own. `lua/record.lua` is the counterpart.
+//! of its own, `name value` ([`JobLines`]). A script reads the text with one match and hands on what it does not change, which
+//! costs Redis much less than a hash, each field of which is an answer of its own. `lua/record.lua` is the counterpart.
 
 use serde_json::Value;
 
@@ -88,12 +88,12 @@ pub(super) fn envelope(key: &str, text: &str) -> Kept {
 
 /// The JSON values that stand in a key, or in keys of its kind.
 pub(super) fn json_values(key: impl Fn() -> String, texts: &[impl AsRef<str>]) -> Result<Vec<Value>, StoreError> {
-    texts.iter().map(|text| json_value(&key(), text.as_ref())).collect()
+    texts.iter().map(|text| json_value(&key, text.as_ref())).collect()
 }
 
 /// The JSON value that stands in a key.
-pub(super) fn json_value(key: &str, text: &str) -> Result<Value, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::corrupt(key, error.to_string()))
+pub(super) fn json_value(key: impl Fn() -> String, text: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::corrupt(key(), error.to_string()))
 }
 
 #[cfg(test)]

@@ -93,8 +93,8 @@ impl Reply {
     }
 }
 
-/// The items of an answer that has no lists within it: each is told by its length before it, because three lists within
-/// the answer of a job cost a script as much as reading its record.
+/// The items of an answer that has no lists within it: how long each is, is told before it, because three lists within the
+/// answer of a job cost a script as much as reading its record.
 #[derive(Debug)]
 pub(crate) struct Items<'a> {
     reply: &'a Reply,

@@ -52,7 +52,7 @@ local function text(number)
   return written
 end
 
--- Nothing of a kind, for all that have nothing.
+-- Nothing of a kind, for all that have nothing: never written to, since it outlives the call.
 local NONE = {}
 
 local function now_ms()

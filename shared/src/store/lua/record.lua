@@ -78,13 +78,13 @@ end
 -- Writes a job behind an answer, in as few items as may be, because each costs its reader more than its bytes: a word of the
 -- script's own and, if there are any, how many errors and how many results of steps before it follow; in the lines behind, the
 -- record; then the envelope, the errors, the results. job_item.rs is the counterpart.
-local function job_to(answer, word, text, envelope, errors, parents)
+local function job_to(answer, word, record, envelope, errors, parents)
   local n = #answer + 2
   if #errors + #parents > 0 then word = word .. ' ' .. #errors .. ' ' .. #parents end
-  answer[n - 1], answer[n] = word .. '\n' .. text, envelope or ''
-  for i, error in ipairs(errors) do answer[n + i] = error end
+  answer[n - 1], answer[n] = word .. '\n' .. record, envelope or ''
+  for i, one in ipairs(errors) do answer[n + i] = one end
   n = n + #errors
-  for i, result in ipairs(parents) do answer[n + i] = result end
+  for i, one in ipairs(parents) do answer[n + i] = one end
 end
 
 -- Every record is read once a call, and is what this call has made of it; false: there is none.
