@@ -29,6 +29,48 @@ async fn arguments_and_unknown_members_come_back_byte_for_byte() {
     }
 }
 
+/// Also where arguments have names that stand in answers, or are as deep as may be.
+#[tokio::test]
+async fn a_job_is_shown_alike_by_whoever_shows_it() {
+    let api = Api::start().await;
+    let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
+    for args in [ODD, r#"[{"job":1,"job_id":2,"acknowledged":3,"jobs":[]}]"#, deep.as_str()] {
+        let part = format!(r#""args":{args}"#);
+        let taken = raw(&api, "/ojs/v1/jobs", format!(r#"{{"type":"echo","args":{args}}}"#)).await;
+        assert_eq!(taken.status, 201, "{}", taken.text);
+        let id = taken.json()["id"].as_str().expect("an id").to_owned();
+        let waits = api.get(&format!("/ojs/v1/jobs/{id}")).await;
+        let claimed = api.post("/ojs/v1/workers/fetch", &json!({"queues": ["default"]})).await;
+        let active = api.get(&format!("/ojs/v1/jobs/{id}")).await;
+        let ended = raw(&api, "/ojs/v1/workers/ack", format!(r#"{{"job_id":"{id}"}}"#)).await;
+        let done = api.get(&format!("/ojs/v1/jobs/{id}")).await;
+        for (one, other) in [(&taken, &waits), (&claimed, &active), (&ended, &done)] {
+            assert_eq!(one.json()["job"], other.json()["job"], "{args}");
+            assert_eq!(one.text.matches(&part).count(), 2, "{part} in {}", one.text);
+        }
+        assert_eq!((ended.json()["job_id"].clone(), ended.json()["acknowledged"].clone()), (json!(id), json!(true)));
+    }
+}
+
+#[tokio::test]
+async fn what_is_as_deep_as_may_be_is_shown_when_it_stands_deeper() {
+    let api = Api::start().await;
+    let id = api.job(&json!({"type": "echo", "args": []})).await;
+    fetched(&api, "w").await;
+    let details = format!(r#"{}{{"job_id":1}}{}"#, "[".repeat(123), "]".repeat(123));
+    let error = format!(r#"{{"code":"x","message":"no","details":{{"d":{details}}}}}"#);
+    let ended = raw(&api, "/ojs/v1/workers/nack", format!(r#"{{"job_id":"{id}","error":{error}}}"#)).await;
+    assert_eq!(ended.status, 200, "{}", ended.text);
+    assert!(ended.text.starts_with(&format!(r#"{{"job":{{"specversion":"1.0","id":"{id}""#)), "{}", ended.text);
+}
+
+#[tokio::test]
+async fn a_name_that_would_be_read_as_json_is_refused() {
+    let api = Api::start().await;
+    let text = r#"{"type":"echo","args":[{"$serde_json::private::RawValue":"[1]"}]}"#;
+    raw(&api, "/ojs/v1/jobs", text.to_owned()).await.refused(400, "invalid_payload", None);
+}
+
 #[tokio::test]
 async fn a_result_comes_back_byte_for_byte() {
     let api = Api::start().await;
