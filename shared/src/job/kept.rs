@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::said::{TAG_CHARS_MAX, TAGS_MAX};
+use super::short::RETRY_WRITTEN;
 use super::{Envelope, Refusal, RetryPolicy};
 use crate::clock::Timestamp;
 use crate::id::JobId;
@@ -103,9 +104,6 @@ struct Plain<'a> {
     schema: Option<String>,
 }
 
-/// The policy of nearly every job, as it is written.
-static RETRY_DEFAULT: LazyLock<String> = LazyLock::new(|| RetryPolicy::default().to_json().to_string());
-
 impl Plain<'_> {
     fn read(text: &str) -> Option<Envelope> {
         let plain: Plain<'_> = serde_json::from_str(text).ok()?;
@@ -149,7 +147,7 @@ fn expiry(text: Option<&str>) -> Option<Option<(Timestamp, String)>> {
 fn retry(raw: Option<&RawValue>) -> Option<RetryPolicy> {
     match raw {
         None => Some(RetryPolicy::default()),
-        Some(raw) if raw.get() == *RETRY_DEFAULT => Some(RetryPolicy::default()),
+        Some(raw) if raw.get() == RETRY_WRITTEN.get() => Some(RetryPolicy::default()),
         Some(raw) => RetryPolicy::parse(&serde_json::from_str(raw.get()).ok()?, "retry").ok(),
     }
 }

@@ -52,10 +52,15 @@ pub enum Backoff {
 
 const MAX_ATTEMPTS_MAX: i64 = 1000;
 
+impl RetryPolicy {
+    /// As many attempts as a job has of which nothing else was said.
+    pub const ATTEMPTS: u32 = 3;
+}
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            max_attempts: 3,
+            max_attempts: Self::ATTEMPTS,
             initial_interval: Duration::from_secs(1),
             backoff_coefficient: 2.0,
             max_interval: Duration::from_secs(300),

@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{Envelope, RetryPolicy};
@@ -66,6 +67,9 @@ fn retry_to_keep(policy: &RetryPolicy) -> Option<Value> {
 
 /// The policy that most jobs have, as the wire echoes it.
 pub(super) static RETRY_DEFAULT: LazyLock<Value> = LazyLock::new(|| RetryPolicy::default().to_json());
+/// The text of it.
+pub(super) static RETRY_WRITTEN: LazyLock<Box<RawValue>> =
+    LazyLock::new(|| serde_json::value::to_raw_value(&*RETRY_DEFAULT).unwrap_or_default());
 
 /// The envelope whole, as [`Envelope::to_json`] writes it, of what was kept for this job. Nothing, which stands for what cannot
 /// be read, stays nothing.

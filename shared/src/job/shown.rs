@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::short::{RETRY_DEFAULT, complete};
-use super::{Job, JobState};
+use super::short::{RETRY_WRITTEN, complete};
+use super::{Job, JobState, RetryPolicy};
 use crate::id::JobId;
 use crate::name::QueueName;
 
@@ -36,7 +36,7 @@ impl Job {
     pub fn to_json(&self) -> Map<String, Value> {
         let mut map = complete(&self.envelope, self.record.id);
         let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();
-        let became = Became { job: self, max_attempts: most.unwrap_or_else(|| MAX_ATTEMPTS.into()) };
+        let became = Became { job: self, max_attempts: most.unwrap_or_else(|| RetryPolicy::ATTEMPTS.into()) };
         if let Ok(Value::Object(became)) = serde_json::to_value(became) {
             // A job may have taken over the time of the one that it replaced.
             map.extend(became);
@@ -49,7 +49,7 @@ impl Job {
     #[must_use]
     pub fn to_json_text(&self) -> String {
         match Usual::read(self.envelope.text()) {
-            Some(said) => written(self.record.id, said, Became { job: self, max_attempts: MAX_ATTEMPTS }),
+            Some(said) => written(self.record.id, said, Became { job: self, max_attempts: RetryPolicy::ATTEMPTS }),
             None => Value::Object(self.to_json()).to_string(),
         }
     }
@@ -63,9 +63,6 @@ impl Job {
         }
     }
 }
-
-/// As many attempts as a job has of which nothing else was said.
-const MAX_ATTEMPTS: u32 = 3;
 
 /// The worker of a claim that did not say who asked; clients are not told of it.
 const NOBODY: &str = "anonymous";
@@ -158,7 +155,10 @@ defaults! {
     default_queue: &QueueName::default(),
     no_meta: &Map::new(),
     no_tags: &[(); 0],
-    usual_retry: &*RETRY_DEFAULT,
+}
+
+fn usual_retry() -> &'static RawValue {
+    &RETRY_WRITTEN
 }
 
 fn raw(value: &impl Serialize) -> Box<RawValue> {
@@ -173,7 +173,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::id::Partition;
     use crate::job::short::tests::envelopes;
-    use crate::job::{Envelope, Kept, Record, RetryPolicy};
+    use crate::job::{Envelope, Kept, Record};
 
     const NOW: Timestamp = Timestamp::from_secs(1_772_947_800);
 
@@ -246,7 +246,6 @@ mod tests {
                     r#""workflow_id":"{id}","parent_results":[],"error":{{"code":"x"}},"errors":[{{"code":"x"}}]}}"#
                 )
         );
-        assert_eq!(MAX_ATTEMPTS, RetryPolicy::default().max_attempts);
     }
 
     #[test]

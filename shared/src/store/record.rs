@@ -11,10 +11,7 @@ use super::fields::Named as _;
 use super::job_lines::JobLines;
 use crate::clock::Timestamp;
 use crate::id::JobId;
-use crate::job::{Envelope, Kept, Record};
-
-/// As many attempts as scripts take for granted where no other number is noted.
-const MAX_ATTEMPTS: u32 = 3;
+use crate::job::{Envelope, Kept, Record, RetryPolicy};
 
 /// What a producer said of a job, as the lines of its record that repeat it, because scripts decide by it.
 pub(super) struct Said(String);
@@ -24,7 +21,7 @@ impl Said {
         let Envelope { queue, job_type, priority, retry, .. } = envelope;
         let mut said = Self(format!("{queue}\n{job_type}\n"));
         said.note_some("priority", (*priority != 0).then(|| priority.to_string()));
-        said.note_some("max", (retry.max_attempts != MAX_ATTEMPTS).then(|| retry.max_attempts.to_string()));
+        said.note_some("max", (retry.max_attempts != RetryPolicy::ATTEMPTS).then(|| retry.max_attempts.to_string()));
         let ms = |span: std::time::Duration| span.as_millis().to_string();
         said.note_some("timeout", envelope.timeout.map(ms));
         said.note_some("visibility", envelope.visibility.map(ms));
@@ -101,7 +98,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::job::RetryPolicy;
 
     fn said(json: Value) -> String {
         let envelope = Envelope::read(&json, Timestamp::from_secs(0)).expect("an envelope");
@@ -117,7 +113,7 @@ mod tests {
 
     #[test]
     fn scripts_take_the_same_number_of_attempts_for_granted() {
-        assert_eq!(RetryPolicy::default().max_attempts, MAX_ATTEMPTS);
-        assert!(include_str!("lua/attempt.lua").contains(&format!("job.max or '{MAX_ATTEMPTS}'")));
+        assert_eq!(RetryPolicy::default().max_attempts, RetryPolicy::ATTEMPTS);
+        assert!(include_str!("lua/attempt.lua").contains(&format!("job.max or '{}'", RetryPolicy::ATTEMPTS)));
     }
 }
