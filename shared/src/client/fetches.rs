@@ -1,8 +1,8 @@
 //! Jobs handed out to workers that speak OJS rather than Rust.
 //!
-//! What one worker asks for on several connections at the same time is one claim: a claim belongs to a worker, and each of its
-//! jobs has a lease of its own, so it makes no difference to a job which of the worker's connections it comes by. The shares are
-//! cut here, first come, first served. A share whose caller has gone is given back at once, and its attempt does not count.
+//! What is asked for at the same time, by one worker on several connections or by several workers, is one claim, if it is asked
+//! of the same queues: each job has a lease of its own, and a worker does not care by which call it came. The shares are cut
+//! here, first come, first served. A share whose caller has gone is given back at once, and its attempt does not count.
 
 use std::time::Duration;
 
@@ -54,30 +54,43 @@ impl Client {
     ///
     /// When Redis cannot be reached.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
+        if let Some(worker) = &fetch.worker
+            && self.holds_back(worker).await?
+        {
+            return Ok(Vec::new());
+        }
         let client = self.clone();
         let first = fetch.queues.first().map_or(0, |queue| self.store.keys().partition_of(queue).0);
         let fetches = &self.fetches[usize::from(first)];
         let fetched = fetches.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
         let claimed = match fetched {
             Some(Fetched::Answered(claimed)) => claimed?,
-            Some(Fetched::Alone) | None => self.claimed(&fetch, fetch.count).await?,
+            Some(Fetched::Alone) | None => self.claimed(&fetch, vec![fetch.asker()?]).await?,
         };
         Ok(claimed.into_iter().map(|claimed| claimed.job).collect())
     }
 
-    async fn claimed(&self, fetch: &Fetch, count: usize) -> Result<Vec<Claimed>, ClientError> {
-        let worker = match &fetch.worker {
-            Some(worker) if self.holds_back(worker).await? => return Ok(Vec::new()),
-            Some(worker) => worker.clone(),
-            None => ANONYMOUS.parse().map_err(|_| StoreError::corrupt("worker", "the name of nobody"))?,
-        };
-        let visibility = fetch.visibility.unwrap_or(VISIBILITY_DEFAULT);
-        let claim = Claim::new(worker, fetch.queues.clone(), count.min(FETCH_MAX), visibility);
+    /// Claims for those who ask alike, each for so many.
+    async fn claimed(&self, alike: &Fetch, askers: Vec<(WorkerId, usize)>) -> Result<Vec<Claimed>, ClientError> {
+        let claim = Claim::of(askers, alike.queues.clone(), alike.visibility.unwrap_or(VISIBILITY_DEFAULT));
         let (broken, sound): (Vec<_>, Vec<_>) =
             self.store.claim(&claim).await?.into_iter().partition(|claimed| claimed.job.envelope.is_empty());
         let ends: Vec<AttemptEnd> = broken.into_iter().map(|claimed| unreadable(claimed.held)).collect();
         self.store.end(&ends).await?;
         Ok(sound)
+    }
+}
+
+impl Fetch {
+    /// Whether one claim can be made for this and another.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.queues, self.visibility) == (&other.queues, other.visibility)
+    }
+
+    /// Who asks for how many.
+    fn asker(&self) -> Result<(WorkerId, usize), StoreError> {
+        let nobody = || ANONYMOUS.parse().map_err(|_| StoreError::corrupt("worker", "the name of nobody"));
+        Ok((self.worker.clone().map_or_else(nobody, Ok)?, self.count.min(FETCH_MAX)))
     }
 }
 
@@ -95,32 +108,44 @@ async fn send(client: Client, mut asked: Vec<Waiting>) {
 }
 
 fn has_room(claim: &[Waiting], fetch: &Fetch) -> bool {
-    let is_alike = |other: &Fetch| {
-        (&other.worker, &other.queues, other.visibility) == (&fetch.worker, &fetch.queues, fetch.visibility)
-    };
-    claim.first().is_some_and(|first| is_alike(&first.what)) && wanted(claim) + fetch.count <= FETCH_MAX
-}
-
-fn wanted(claim: &[Waiting]) -> usize {
-    claim.iter().map(|one| one.what.count).sum()
+    let wanted: usize = claim.iter().map(|one| one.what.count).sum();
+    claim.first().is_some_and(|first| first.what.is_like(fetch)) && wanted + fetch.count <= FETCH_MAX
 }
 
 /// One claim, and its shares.
 async fn together(client: &Client, claim: Vec<Waiting>) {
     let Some(first) = claim.first() else { return };
-    let mut claimed = match client.claimed(&first.what, wanted(&claim)).await {
-        Ok(claimed) => claimed.into_iter(),
+    let askers: Result<Vec<_>, _> = claim.iter().map(|one| one.what.asker()).collect();
+    let claimed = match askers {
+        Ok(askers) => client.claimed(&first.what, askers).await,
+        Err(error) => Err(error.into()),
+    };
+    let mut left = match claimed {
+        Ok(claimed) => claimed,
         Err(error) => return failed(claim, error),
     };
-    let mut left = Vec::new();
+    let mut unseen = Vec::new();
     for one in claim {
-        let share = claimed.by_ref().take(one.what.count).collect();
+        let share = share(&mut left, &one.what);
         // The jobs of a caller that has gone come back.
-        if let Err(Fetched::Answered(Ok(unseen))) = one.answer(Fetched::Answered(Ok(share))) {
-            left.extend(unseen);
+        if let Err(Fetched::Answered(Ok(share))) = one.answer(Fetched::Answered(Ok(share))) {
+            unseen.extend(share);
         }
     }
-    give_back(&client.store, left).await;
+    unseen.extend(left);
+    give_back(&client.store, unseen).await;
+}
+
+/// The jobs that were claimed for whoever asks here, as many as it wants.
+fn share(left: &mut Vec<Claimed>, fetch: &Fetch) -> Vec<Claimed> {
+    let worker = fetch.worker.as_ref().map_or(ANONYMOUS, WorkerId::as_str);
+    let mut room = fetch.count;
+    let is_its_own = |claimed: &mut Claimed| {
+        let takes = room > 0 && claimed.job.record.worker.as_deref() == Some(worker);
+        room -= usize::from(takes);
+        takes
+    };
+    left.extract_if(.., is_its_own).collect()
 }
 
 fn failed(mut claim: Vec<Waiting>, error: ClientError) {

@@ -1,4 +1,4 @@
-//! Workers: what they say of themselves, what they are told to do, and whether they are handed jobs.
+//! Workers: what they say of themselves, and what they are told to do.
 
 use serde_json::json;
 
@@ -69,20 +69,6 @@ impl Client {
             self.store.tell("worker.started", "workers", worker.as_str(), &said).await?;
         }
         Ok(order)
-    }
-
-    /// Whether a worker is handed no jobs, because it was told to wind up or says that it does.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn holds_back(&self, worker: &WorkerId) -> Result<bool, ClientError> {
-        let (order, info) = self.store.standing_of(worker).await?;
-        if order.is_some() {
-            // Whoever asks is still there, and so is the order.
-            return Ok(self.store.order_of(worker).await?.is_some());
-        }
-        Ok(info.is_some_and(|info| info.is_winding_up()))
     }
 }
 

@@ -16,12 +16,10 @@ use crate::name::{QueueName, WorkerId};
 #[derive(Debug, Clone)]
 pub struct Claim {
     request: String,
-    /// Who asks.
-    pub worker: WorkerId,
+    /// Who asks, each for how many at most; who comes first is served first.
+    pub askers: Vec<(WorkerId, usize)>,
     /// From which queues, in this order.
     pub queues: Vec<QueueName>,
-    /// How many at most.
-    pub count: usize,
     /// For how long, unless a job has a visibility timeout of its own.
     pub lease: Duration,
     /// For so long after its time limit an attempt is left to its worker, which minds the time itself.
@@ -89,16 +87,24 @@ pub enum EndReply {
     Gone,
 }
 
+/// What one call hands out at most.
+const CLAIMED_MAX: usize = 100;
 const RESULT_SUMMARY_CHARS_MAX: usize = 200;
 const ERRORS_KEPT_MAX: i64 = 50;
 /// For so long at most a claim that is repeated is given the same jobs.
 const REPLAY_MS_MAX: i64 = 60_000;
 
 impl Claim {
-    /// A new request.
+    /// A new request of one worker.
     #[must_use]
     pub fn new(worker: WorkerId, queues: Vec<QueueName>, count: usize, lease: Duration) -> Self {
-        Self { request: nonce(), worker, queues, count, lease, overtime: Duration::ZERO }
+        Self::of(vec![(worker, count)], queues, lease)
+    }
+
+    /// A new request of several workers.
+    #[must_use]
+    pub fn of(askers: Vec<(WorkerId, usize)>, queues: Vec<QueueName>, lease: Duration) -> Self {
+        Self { request: nonce(), askers, queues, lease, overtime: Duration::ZERO }
     }
 
     /// The same request by a worker that minds time limits itself, and needs so long to wind an attempt up.
@@ -118,11 +124,11 @@ impl Store {
     pub async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let mut claimed = Vec::new();
         for (partition, queues) in self.by_partition(&claim.queues) {
-            let wanted = claim.count.saturating_sub(claimed.len()).min(100);
-            if wanted == 0 {
+            let askers = unserved(&claim.askers, &claimed);
+            if askers.is_empty() {
                 break;
             }
-            claimed.extend(self.claim_in(partition, &queues, wanted, claim).await?);
+            claimed.extend(self.claim_in(partition, &queues, &askers, claim).await?);
         }
         Ok(claimed)
     }
@@ -131,7 +137,7 @@ impl Store {
         &self,
         partition: Partition,
         queues: &[&QueueName],
-        wanted: usize,
+        askers: &[(&WorkerId, usize)],
         claim: &Claim,
     ) -> Result<Vec<Claimed>, StoreError> {
         let keys = self.key(partition);
@@ -140,13 +146,15 @@ impl Store {
         let lease_ms = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
         let mut args: Vec<Arg<'_>> = vec![
             claim.request.as_str().into(),
-            claim.worker.as_str().into(),
-            i64::try_from(wanted).unwrap_or(100).into(),
             lease_ms.into(),
             // Nobody repeats a request for longer; leases of half an hour would keep millions of these keys.
             lease_ms.min(REPLAY_MS_MAX).into(),
             i64::try_from(claim.overtime.as_millis()).unwrap_or(i64::MAX).into(),
+            integer(askers.len()).into(),
         ];
+        for (worker, wanted) in askers {
+            args.extend([worker.as_str().into(), integer(*wanted).into()]);
+        }
         for queue in queues {
             names.extend([keys.ready(queue), keys.queue(queue), keys.bell(queue), keys.rate(queue)]);
             args.push(queue.as_str().into());
@@ -154,7 +162,7 @@ impl Store {
         let since = BootInstant::now();
         let reply = self.run(&script::claim, &keys, names, args).await?;
         self.heard(&reply, 1, since)?;
-        let (mut items, mut claimed) = (reply.items(2), Vec::with_capacity(wanted));
+        let (mut items, mut claimed) = (reply.items(2), Vec::new());
         while !items.is_empty() {
             let text = items.text()?;
             let item = JobItem::read("claim", &text)?;
@@ -250,6 +258,29 @@ impl Store {
         }
         groups
     }
+}
+
+/// Who wants how many yet, at most as many in all as one call hands out.
+fn unserved<'a>(askers: &'a [(WorkerId, usize)], claimed: &[Claimed]) -> Vec<(&'a WorkerId, usize)> {
+    let mut left: Vec<(&WorkerId, usize)> = askers.iter().map(|(worker, wanted)| (worker, *wanted)).collect();
+    for claimed in claimed {
+        let worker = claimed.job.record.worker.as_deref();
+        let served = |(asker, wanted): &&mut (&WorkerId, usize)| *wanted > 0 && worker == Some(asker.as_str());
+        if let Some((_, wanted)) = left.iter_mut().find(served) {
+            *wanted -= 1;
+        }
+    }
+    let mut room = CLAIMED_MAX;
+    for (_, wanted) in &mut left {
+        *wanted = (*wanted).min(room);
+        room -= *wanted;
+    }
+    left.retain(|(_, wanted)| *wanted > 0);
+    left
+}
+
+fn integer(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What the ledger keeps of a failure.

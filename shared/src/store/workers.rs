@@ -143,19 +143,25 @@ impl Store {
         }
     }
 
-    /// What a worker was told to do, and what it last said of itself.
+    /// Of each of these workers what it was told to do, and what it last said of itself.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
-    pub async fn standing_of(
+    pub async fn standings_of(
         &self,
-        worker: &WorkerId,
-    ) -> Result<(Option<WorkerOrder>, Option<WorkerInfo>), StoreError> {
+        workers: &[&WorkerId],
+    ) -> Result<Vec<(Option<WorkerOrder>, Option<WorkerInfo>)>, StoreError> {
         let mut get = redis::cmd("MGET");
-        get.arg(self.keys().order(worker)).arg(self.keys().worker(worker));
+        for worker in workers {
+            get.arg(self.keys().order(worker)).arg(self.keys().worker(worker));
+        }
         let found = Reply::new("worker", self.send(&get).await?)?;
-        Ok((WorkerOrder::named(&found.text(0)?), serde_json::from_str(&found.text(1)?).ok()))
+        let standing = |at: usize| {
+            let order = WorkerOrder::named(&found.read(2 * at)?);
+            Ok((order, serde_json::from_str(&found.read(2 * at + 1)?).ok()))
+        };
+        (0..workers.len()).map(standing).collect()
     }
 
     /// Tells an event of something that is in no partition. `data` is a JSON object.

@@ -1,4 +1,4 @@
-//! The HTTP API under fifty connections that each wait for their answer: enqueue, and fetch with ack.
+//! The HTTP API under fifty connections that each wait for their answer: enqueue, and fetch with ack, of one worker and of fifty.
 //!
 //! The limit: the same server and connections, asked for what needs no Redis.
 
@@ -19,10 +19,12 @@ pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
     let (_scheduler, port) = served(&ground).await;
     let limit = everywhere(port, count, Visit::Live).await;
     let enqueued = everywhere(port, count, Visit::Enqueue).await;
-    let worked = everywhere(port, count / 2, Visit::FetchAndAck).await;
+    let by_one = everywhere(port, count / 2, Visit::FetchAndAck(Workers::One)).await;
+    let by_many = everywhere(port, count / 2, Visit::FetchAndAck(Workers::Fifty)).await;
     vec![
         Figure::rate("HTTP enqueue, 50 connections", enqueued).beside(limit).must(25_000.0, 25_000.0),
-        Figure::rate("HTTP fetch + ack pairs, 50 connections", worked).beside(limit / 2.0).must(12_000.0, 12_000.0),
+        Figure::rate("HTTP fetch + ack pairs, 50 connections", by_one).beside(limit / 2.0).must(12_000.0, 12_000.0),
+        Figure::rate("the same, each a worker of its own", by_many).beside(limit / 2.0),
     ]
 }
 
@@ -40,21 +42,32 @@ async fn served(ground: &Ground) -> (Process, u16) {
 enum Visit {
     Live,
     Enqueue,
-    FetchAndAck,
+    FetchAndAck(Workers),
+}
+
+/// Whose the connections are.
+#[derive(Clone, Copy)]
+enum Workers {
+    One,
+    Fifty,
 }
 
 /// Visits per second.
 async fn everywhere(port: u16, count: usize, visit: Visit) -> f64 {
     let start = Instant::now();
-    let visitors = (0..CONNECTIONS).map(|_| tokio::spawn(visits(port, count / CONNECTIONS, visit)));
+    let visitors = (0..CONNECTIONS).map(|visitor| tokio::spawn(visits(visitor, port, count / CONNECTIONS, visit)));
     for visitor in visitors.collect::<Vec<_>>() {
         visitor.await.expect("every request is answered");
     }
     per_second(count, start.elapsed())
 }
 
-async fn visits(port: u16, count: usize, visit: Visit) {
+async fn visits(visitor: usize, port: u16, count: usize, visit: Visit) {
     let mut line = Line::open(port).await;
+    let worker = match visit {
+        Visit::FetchAndAck(Workers::Fifty) => format!("worker-{visitor}"),
+        _ => "w".to_owned(),
+    };
     for number in 0..count {
         match visit {
             Visit::Live => drop(line.ask("GET", "/livez", "").await),
@@ -62,11 +75,12 @@ async fn visits(port: u16, count: usize, visit: Visit) {
                 let job = format!(r#"{{"type":"noop","args":[{number}]}}"#);
                 line.ask("POST", "/ojs/v1/jobs", &job).await;
             }
-            Visit::FetchAndAck => {
-                let fetched =
-                    line.ask("POST", "/ojs/v1/workers/fetch", r#"{"queues":["default"],"worker_id":"w"}"#).await;
+            Visit::FetchAndAck(_) => {
+                let fetch = format!(r#"{{"queues":["default"],"worker_id":"{worker}"}}"#);
+                let fetched = line.ask("POST", "/ojs/v1/workers/fetch", &fetch).await;
                 let id = fetched.split(r#""id":""#).nth(1).and_then(|rest| rest.get(..36)).expect("a job was fetched");
-                line.ask("POST", "/ojs/v1/workers/ack", &format!(r#"{{"job_id":"{id}","worker_id":"w"}}"#)).await;
+                let ack = format!(r#"{{"job_id":"{id}","worker_id":"{worker}"}}"#);
+                line.ask("POST", "/ojs/v1/workers/ack", &ack).await;
             }
         }
     }

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- Hands out jobs: at most as many as asked for, over the queues in the order given. Also when memory is full: what was taken
--- in goes on, or nothing would ever become less.
+-- Hands out jobs to workers that ask for the same queues: at most as many as they ask for, over the queues in the order given,
+-- to the workers in the order given. Also when memory is full: what was taken in goes on, or nothing would ever become less.
 --
 -- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue (each once): ready, queue, bell, rate.
 --       Limits that jobs share by a key: limit, running.
--- ARGV  1 request nonce, 2 worker, 3 how many (1..100), 4 lease (ms), 5 capable of replay for (ms), 6 how long after its time
---       limit an attempt is left to its worker (ms), then the queues.
+-- ARGV  1 request nonce, 2 lease (ms), 3 capable of replay for (ms), 4 how long after its time limit an attempt is left to its
+--       worker (ms), 5 how many workers, then each with how many jobs it wants (at least 1; of all 1..100), then the queues.
 -- Pre   phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
 --       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached, nor one that the
 --       job shares with others by a key: such a job is passed over, and stays where it is.
@@ -81,7 +81,8 @@ end
 
 return function()
   reply, shared, deadlines = { 'ok', NOW_MS }, {}, {}
-  local request, worker, wanted, lease_ms = arg(1), arg(2), tonumber(arg(3)), arg(4)
+  local request, lease_ms, wanted, queues_from = arg(1), arg(2), 0, 6 + 2 * tonumber(arg(5))
+  for i = 7, queues_from - 1, 2 do wanted = wanted + tonumber(arg(i)) end
 
   local replay = redis.call('GET', key(CLAIM, request))
   if replay then
@@ -98,7 +99,7 @@ return function()
   if promote_due(100) > 0 then settle() end
 
   local picked, expired, vanished, windows = {}, {}, {}, {}
-  for i = 7, #ARGV - 4 do
+  for i = queues_from, #ARGV - 4 do
     local queue = arg(i)
     local from = 0
     local startable_n, window_ms = startable(queue, wanted)
@@ -133,15 +134,21 @@ return function()
   for _, id in ipairs(expired) do expire_if_due(id) end
 
   local replayable, envelopes = {}, envelopes_of(picked)
-  -- Most are attempts of one number.
-  local by, said_by_attempt = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}
+  local asker, worker, room, by, said_by_attempt = 4, nil, 0, nil, nil
   for i, job in ipairs(picked) do
+    if room == 0 then
+      asker = asker + 2
+      worker, room = arg(asker), tonumber(arg(asker + 1))
+      -- Most are attempts of one number.
+      by, said_by_attempt = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}
+    end
+    room = room - 1
     local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
     local window_ms = windows[job.queue]
     job.lease, job.worker, job.started, job.held = number .. '-' .. request, worker, NOW, job.visibility or lease_ms
     job.attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
     enter(job, 'active', deadline(job.held))
-    if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(6)))) end
+    if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(4)))) end
     if window_ms then
       redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
       -- By the lease, because an attempt that is given back does not count, but has started.
@@ -157,7 +164,7 @@ return function()
     hand_out(job, envelopes[i], job.extra)
   end
   if #picked > 0 then
-    redis.call('SET', key(CLAIM, request), table.concat(replayable, ' '), 'PX', arg(5))
+    redis.call('SET', key(CLAIM, request), table.concat(replayable, ' '), 'PX', arg(3))
   end
   return reply
 end
