@@ -1,5 +1,6 @@
 //! The records of entries, against a real Redis: what is none, what people write into them, and what a fire makes of them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use carillon_shared::client::{Client, PauseRequest};
@@ -7,14 +8,14 @@ use carillon_shared::cron::{Pause, Source, Standing};
 use carillon_shared::name::CronName;
 use carillon_shared::store::{
     DueEntries, EntryPut, EntryRemoved, FireDecision, FireItem, FireReply, FireResult, LeaderToken, PartitionKeys,
-    PutReply, Store, Unreadable,
+    PutReply, Store, StoreOptions, Unreadable,
 };
 use carillon_tests::cron::{P0, YEARLY, all_late, applied, comes_at, due, entry, item, late, lead, register};
 use carillon_tests::entry_record;
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::shared;
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{LEASE, claim, store};
+use carillon_tests::store::{LEASE, claim, options, store};
 use redis::ToRedisArgs;
 use serde_json::json;
 
@@ -217,4 +218,29 @@ async fn a_disabled_entry_says_so_once_until_it_is_registered_anew() {
     // A pause is a change of its record too, and keeps what it has become.
     client.pause(&name, &PauseRequest::default()).await.expect("it pauses");
     assert_eq!(entry_record::lines(&record(&store, &name).await).get("runs").map(String::as_str), Some("0"));
+}
+
+#[tokio::test]
+async fn a_page_of_entries_is_cut_by_name_over_all_partitions() {
+    let options = StoreOptions { partitions: 4, ..options(&shared().url()) };
+    let store = Store::open(options).await.expect("the test's Redis is there");
+    let mut names = Vec::new();
+    for n in 0..40 {
+        // Neither in order nor all in one partition.
+        let name = format!("entry-{:02}", n * 7 % 40);
+        register(&store, json!({"name": name, "cron": YEARLY, "options": {"queue": format!("q{}", n % 5)}})).await;
+        names.push(name);
+    }
+    names.sort_unstable();
+    let page = async |offset, most| {
+        let page = store.entry_page(offset, most).await.expect("Redis is there");
+        (page.total, page.entries.iter().map(|entry| entry.definition.name.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(page(0, usize::MAX).await, (40, names.clone()));
+    assert_eq!(page(10, 15).await, (40, names[10..25].to_vec()));
+    assert_eq!(page(38, 15).await, (40, names[38..].to_vec()));
+    assert_eq!(page(40, 1).await, (40, Vec::new()));
+    let partitions: BTreeSet<_> =
+        store.entries().await.expect("Redis is there").iter().map(|entry| entry.partition).collect();
+    assert!(partitions.len() > 1, "one partition would show nothing: {partitions:?}");
 }

@@ -50,13 +50,22 @@ async fn named(State(api): State<ApiState>, Path(name): Path<String>, request: R
 async fn list(State(api): State<ApiState>, params: Params) -> Answer {
     let enabled = params.boolean("enabled")?;
     let page = Page::read(&params)?;
-    let entries = api.store().entries().await?;
-    let chosen: Vec<_> =
-        entries.iter().filter(|entry| enabled.is_none_or(|enabled| entry.enabled == enabled)).collect();
-    let shown: Vec<Value> = chosen.iter().skip(page.offset).take(page.limit).map(|entry| wire(entry).into()).collect();
+    let (shown, total) = match enabled {
+        None => {
+            let found = api.store().entry_page(page.offset, page.limit).await?;
+            (found.entries, found.total)
+        }
+        Some(enabled) => {
+            let mut entries = api.store().entries().await?;
+            entries.retain(|entry| entry.enabled == enabled);
+            let total = entries.len();
+            (entries.into_iter().skip(page.offset).take(page.limit).collect(), total)
+        }
+    };
+    let shown: Vec<Value> = shown.iter().map(|entry| wire(entry).into()).collect();
     Ok(Reply::ok(json!({
         "count": shown.len(),
-        "pagination": page.to_json(chosen.len(), shown.len()),
+        "pagination": page.to_json(total, shown.len()),
         "crons": shown,
         "cron_jobs": shown,
     })))

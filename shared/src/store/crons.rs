@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::entries::EntryText;
-use super::{Reply, Store, StoreError, StoredEntry, script};
+use super::{Store, StoreError, StoredEntry, script};
 use crate::clock::{BootInstant, Timestamp};
 use crate::cron::{Change, Definition, Source};
 use crate::id::Partition;
@@ -136,72 +136,11 @@ impl Store {
         Ok((now, None))
     }
 
-    /// Looks at every entry, by name.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached, or what it holds is not an entry.
-    pub async fn entries(&self) -> Result<Vec<StoredEntry>, StoreError> {
-        let mut found = Vec::new();
-        for partition in self.partitions() {
-            let names = Reply::new(
-                "crons",
-                self.send(redis::cmd("ZRANGE").arg(self.key(partition).crons()).arg(0).arg(-1)).await?,
-            )?;
-            let names: Vec<CronName> = names.texts(0)?.iter().filter_map(|name| name.parse().ok()).collect();
-            for some in names.chunks(100) {
-                found.extend(self.entries_in(partition, some).await?);
-            }
-        }
-        found.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
-        Ok(found)
-    }
-
-    /// Looks at the entries of these names, as far as there are any, by name.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn entries_named(&self, names: &[CronName]) -> Result<Vec<StoredEntry>, StoreError> {
-        let mut found = Vec::new();
-        for partition in self.partitions() {
-            for some in names.chunks(100) {
-                found.extend(self.entries_in(partition, some).await?);
-            }
-        }
-        found.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
-        Ok(found)
-    }
-
-    /// The names of the entries that files declare, whoever owns them.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn declared_names(&self) -> Result<Vec<CronName>, StoreError> {
-        let mut found = Vec::new();
-        for partition in self.partitions() {
-            let names = self.send(redis::cmd("SMEMBERS").arg(self.key(partition).declared())).await?;
-            found.extend(Reply::new("declared", names)?.texts(0)?.iter().filter_map(|name| name.parse().ok()));
-        }
-        Ok(found)
-    }
-
-    /// How many entries there are.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn count_entries(&self) -> Result<u64, StoreError> {
-        let mut total = 0;
-        for partition in self.partitions() {
-            let count = self.send(redis::cmd("ZCARD").arg(self.key(partition).crons())).await?;
-            total += Reply::new("crons", redis::Value::Array(vec![count]))?.int(0)?.unsigned_abs();
-        }
-        Ok(total)
-    }
-
-    async fn entries_in(&self, partition: Partition, names: &[CronName]) -> Result<Vec<StoredEntry>, StoreError> {
+    pub(super) async fn entries_in(
+        &self,
+        partition: Partition,
+        names: &[CronName],
+    ) -> Result<Vec<StoredEntry>, StoreError> {
         Ok(self.entries_at(partition, names).await?.1)
     }
 

@@ -67,6 +67,7 @@ const CALLS: &[&str] = &[
     "ZRANGE KEY 0 1",
     "ZREM KEY member",
     "ZREMRANGEBYSCORE KEY 0 1",
+    "ZSCAN KEY 0",
     "ZSCORE KEY member",
 ];
 
