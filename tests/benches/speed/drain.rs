@@ -7,23 +7,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bare;
 use crate::figure::Figure;
-use crate::ground::{Ground, Scale, options, per_second, until_number};
+use crate::ground::{Ground, options, per_second, until_number};
 use crate::wire;
 
 /// Jobs at once.
 pub(crate) const CONCURRENCY: usize = 1000;
 
-pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
-    let count = scale.of(100_000, 200_000);
+const JOBS: usize = 200_000;
+
+pub(crate) async fn measure() -> Vec<Figure> {
     let ground = Ground::new().await;
-    ground.fill(count).await;
+    ground.fill(JOBS).await;
     let start = Instant::now();
     let (stop, running) = work(&ground);
-    until_number(&ground, &["ZCARD", "ojs:{p00}:ended:completed"], count).await;
-    let ours = per_second(count, start.elapsed());
+    until_number(&ground, &["ZCARD", "ojs:{p00}:ended:completed"], JOBS).await;
+    let ours = per_second(JOBS, start.elapsed());
     stop.cancel();
     running.await.expect("the worker ends").expect("the worker had its Redis");
-    vec![Figure::rate("drain, one worker", ours).beside(limit(count).await).must(40_000.0, 56_000.0)]
+    vec![Figure::rate("drain, one worker", ours).beside(limit().await).must(40_000.0, 56_000.0)]
 }
 
 /// Starts a worker whose handler does nothing.
@@ -40,8 +41,8 @@ pub(crate) fn work(
     (stop.clone(), tokio::spawn(worker.run(stop)))
 }
 
-async fn limit(count: usize) -> f64 {
+async fn limit() -> f64 {
     let ground = Ground::new().await;
-    bare::run(&ground.server, &wire::enqueue(count, wire::BATCH));
-    per_second(count, bare::run(&ground.server, &wire::drain(count)))
+    bare::run(&ground.server, &wire::enqueue(JOBS, wire::BATCH));
+    per_second(JOBS, bare::run(&ground.server, &wire::drain(JOBS)))
 }

@@ -70,7 +70,7 @@ impl Wish {
 
 async fn measure(name: &str, scale: Scale) -> Vec<Figure> {
     match name {
-        "drain" => drain::measure(scale).await,
+        "drain" => drain::measure().await,
         "enqueue" => enqueue::measure(scale).await,
         "fire" => fire::measure(scale).await,
         "latency" => latency::measure(scale).await,
