@@ -65,7 +65,8 @@ async fn list(State(api): State<ApiState>, params: Params) -> Answer {
     let shown: Vec<Value> = shown.iter().map(|entry| wire(entry).into()).collect();
     Ok(Reply::ok(json!({
         "count": shown.len(),
-        "pagination": page.to_json(total, shown.len()),
+        // An entry that cannot be read takes its place on a page, although it is not shown.
+        "pagination": page.to_json(total, total.saturating_sub(page.offset).min(page.limit)),
         "crons": shown,
         "cron_jobs": shown,
     })))

@@ -48,15 +48,14 @@ pub(super) enum Fetched {
 }
 
 impl Client {
-    /// Hands out jobs, and none to a worker that winds up.
+    /// Hands out jobs, and none to a worker that winds up: one that is told to when it has asked already may be handed some yet.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
-        if let Some(worker) = &fetch.worker
-            && self.holds_back(worker).await?
-        {
+        let fetch = Fetch { count: fetch.count.min(FETCH_MAX), ..fetch };
+        if self.is_held_back(&fetch).await? {
             return Ok(Vec::new());
         }
         let client = self.clone();
@@ -65,18 +64,34 @@ impl Client {
         let fetched = fetches.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
         let claimed = match fetched {
             Some(Fetched::Answered(claimed)) => claimed?,
+            // Which may be a while later.
+            Some(Fetched::Alone) | None if self.is_held_back(&fetch).await? => Vec::new(),
             Some(Fetched::Alone) | None => self.claimed(&fetch, vec![fetch.asker()?]).await?,
         };
         Ok(claimed.into_iter().map(|claimed| claimed.job).collect())
     }
 
+    async fn is_held_back(&self, fetch: &Fetch) -> Result<bool, ClientError> {
+        match &fetch.worker {
+            Some(worker) => self.holds_back(worker).await,
+            None => Ok(false),
+        }
+    }
+
     /// Claims for those who ask alike, each for so many.
     async fn claimed(&self, alike: &Fetch, askers: Vec<(WorkerId, usize)>) -> Result<Vec<Claimed>, ClientError> {
-        let claim = Claim::of(askers, alike.queues.clone(), alike.visibility.unwrap_or(VISIBILITY_DEFAULT));
+        let claim = Claim::of(askers, alike.queues.clone(), alike.lease());
+        let claimed = match self.store.claim(&claim).await {
+            Ok(claimed) => claimed,
+            // Some partitions may have given before another failed: the same claim is given the same again.
+            Err(_) => self.store.claim(&claim).await?,
+        };
         let (broken, sound): (Vec<_>, Vec<_>) =
-            self.store.claim(&claim).await?.into_iter().partition(|claimed| claimed.job.envelope.is_empty());
+            claimed.into_iter().partition(|claimed| claimed.job.envelope.is_empty());
         let ends: Vec<AttemptEnd> = broken.into_iter().map(|claimed| unreadable(claimed.held)).collect();
-        self.store.end(&ends).await?;
+        if let Err(error) = self.store.end(&ends).await {
+            tracing::warn!(error = %error, jobs = ends.len(), "jobs that cannot be read were not ended: their leases will be");
+        }
         Ok(sound)
     }
 }
@@ -84,13 +99,17 @@ impl Client {
 impl Fetch {
     /// Whether one claim can be made for this and another.
     fn is_like(&self, other: &Self) -> bool {
-        (&self.queues, self.visibility) == (&other.queues, other.visibility)
+        (&self.queues, self.lease()) == (&other.queues, other.lease())
+    }
+
+    fn lease(&self) -> Duration {
+        self.visibility.unwrap_or(VISIBILITY_DEFAULT)
     }
 
     /// Who asks for how many.
     fn asker(&self) -> Result<(WorkerId, usize), StoreError> {
         let nobody = || ANONYMOUS.parse().map_err(|_| StoreError::corrupt("worker", "the name of nobody"));
-        Ok((self.worker.clone().map_or_else(nobody, Ok)?, self.count.min(FETCH_MAX)))
+        Ok((self.worker.clone().map_or_else(nobody, Ok)?, self.count))
     }
 }
 

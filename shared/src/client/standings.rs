@@ -1,14 +1,19 @@
 //! Whether workers are handed jobs, asked for many of them in few calls.
 //!
 //! A worker that was told to wind up, or says that it does, is handed none. It is asked about when a fetch comes in, beside the
-//! claims that are on the way, so that a claim waits for no question but its own.
+//! claims that are on the way, so that those wait for no question.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
 
 use super::lane::{Asked, Lane};
 use super::{Client, ClientError};
 use crate::name::WorkerId;
-use crate::store::{Store, StoreError, WorkerInfo};
+use crate::store::{Store, WorkerInfo, WorkerOrder};
+
+/// What a worker was told to do, and what it last said of itself.
+type Standing = (Option<WorkerOrder>, Option<WorkerInfo>);
 
 /// Questions on their way.
 pub(super) type Standings = Lane<WorkerId, Option<bool>, 1>;
@@ -25,7 +30,10 @@ impl Client {
         match told.flatten() {
             Some(holds_back) => Ok(holds_back),
             // The call that was made for several failed.
-            None => Ok(held_back(&self.store, &[worker]).await?[0]),
+            None => {
+                let standings = self.store.standings_of(&[worker]).await?;
+                Ok(standings.iter().any(holds_back))
+            }
         }
     }
 }
@@ -33,26 +41,26 @@ impl Client {
 /// Asks once about each worker.
 async fn send(store: Store, mut asked: Vec<Asked<WorkerId, Option<bool>>>) {
     asked.retain(|one| !one.is_given_up());
-    let mut workers: Vec<&WorkerId> = asked.iter().map(|one| &one.what).collect();
-    workers.sort_unstable_by_key(|worker| worker.as_str());
-    workers.dedup();
-    let told = held_back(&store, &workers).await.unwrap_or_default();
-    let told: HashMap<String, bool> = workers.iter().map(|worker| worker.as_str().to_owned()).zip(told).collect();
+    let workers: BTreeSet<WorkerId> = asked.iter().map(|one| one.what.clone()).collect();
+    if workers.is_empty() {
+        return;
+    }
+    let standings = store.standings_of(&workers.iter().collect::<Vec<_>>()).await.unwrap_or_default();
+    let told: BTreeMap<&WorkerId, &Standing> = workers.iter().zip(&standings).collect();
     for one in asked {
-        let holds_back = told.get(one.what.as_str()).copied();
+        let answer = told.get(&one.what).map(|standing| holds_back(standing));
         // A caller that has gone wants no answer.
-        let _gone = one.answer(holds_back);
+        let _gone = one.answer(answer);
+    }
+    // Whoever asks is still there, and so is the order.
+    let ordered = told.iter().filter(|(_, (order, _))| order.is_some()).map(|(worker, _)| store.order_of(worker));
+    for kept in join_all(ordered).await {
+        if let Err(error) = kept {
+            tracing::debug!(error = %error, "an order to a worker was not kept for another day");
+        }
     }
 }
 
-async fn held_back(store: &Store, workers: &[&WorkerId]) -> Result<Vec<bool>, StoreError> {
-    let mut held_back = Vec::with_capacity(workers.len());
-    for (worker, (order, info)) in workers.iter().zip(store.standings_of(workers).await?) {
-        held_back.push(match order {
-            // Whoever asks is still there, and so is the order.
-            Some(_) => store.order_of(worker).await?.is_some(),
-            None => info.as_ref().is_some_and(WorkerInfo::is_winding_up),
-        });
-    }
-    Ok(held_back)
+fn holds_back((order, info): &Standing) -> bool {
+    order.is_some() || info.as_ref().is_some_and(WorkerInfo::is_winding_up)
 }

@@ -1,6 +1,6 @@
 //! Entries by name: all of them, some, or a page, which reads no more of them than it shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reply, Store, StoreError, StoredEntry};
 use crate::id::Partition;
@@ -11,7 +11,7 @@ use crate::name::CronName;
 pub struct EntryPage {
     /// These.
     pub entries: Vec<StoredEntry>,
-    /// How many there are in all, those that cannot be read included.
+    /// How many there are in all. Those that cannot be read are counted, and not shown.
     pub total: usize,
 }
 
@@ -52,8 +52,8 @@ impl Store {
     }
 
     /// The names of all entries, and where each is. A few at a time: Redis does nothing else while it writes out a list.
-    async fn entry_names(&self) -> Result<BTreeMap<CronName, Partition>, StoreError> {
-        let mut names = BTreeMap::new();
+    async fn entry_names(&self) -> Result<BTreeSet<(CronName, Partition)>, StoreError> {
+        let mut names = BTreeSet::new();
         for partition in self.partitions() {
             let key = self.key(partition).crons();
             let mut cursor = "0".to_owned();

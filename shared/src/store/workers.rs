@@ -1,4 +1,5 @@
-//! The registry of workers: what each last said of itself. A hint for people; nothing is decided by it.
+//! The registry of workers: what each last said of itself. A hint for people; of all that is done, only whether a worker is
+//! handed jobs by the API is decided by it.
 
 use std::time::Duration;
 

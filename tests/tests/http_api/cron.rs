@@ -1,6 +1,8 @@
 //! Cron entries over HTTP.
 
 use carillon_shared::clock::Timestamp;
+use carillon_shared::id::Partition;
+use carillon_tests::redis::shared;
 use carillon_tests::wait::until_some;
 use serde_json::{Value, json};
 
@@ -137,6 +139,18 @@ async fn entries_are_listed_for_both_sorts_of_clients_in_pages_if_asked() {
     assert_eq!(names(&api.get("/ojs/v1/cron?page=2&per_page=1").await.json()), ["b"]);
     api.get("/ojs/v1/cron?enabled=maybe").await.refused(400, "invalid_request", Some("enabled"));
     api.get("/ojs/v1/cron?limit=0").await.refused(400, "invalid_request", Some("limit"));
+
+    // An entry that cannot be read is not shown, and no page after it is promised.
+    let key = api.store().keys().partition(Partition(0)).cron(&"c".parse().expect("a name"));
+    let _: () = redis::cmd("SET")
+        .arg(key)
+        .arg("rubbish")
+        .query_async(&mut shared().connection().await)
+        .await
+        .expect("Redis takes it");
+    let (all, last) = (api.get("/ojs/v1/cron").await.json(), api.get("/ojs/v1/cron?limit=2&offset=2").await.json());
+    assert_eq!((names(&all).len(), &all["pagination"]["has_more"]), (2, &json!(false)));
+    assert_eq!((names(&last).len(), &last["pagination"]["has_more"]), (0, &json!(false)));
 }
 
 #[tokio::test]

@@ -1,0 +1,233 @@
+//! How jobs are handed out: in which order, to which of those who ask, and to each once.
+
+use std::collections::HashSet;
+
+use carillon_shared::client::{Client, Fetch, WorkerSaid};
+use carillon_shared::name::{QueueName, WorkerId};
+use carillon_shared::store::{
+    AttemptEnd, Claim, Claimed, EndReply, Ending, EventCursor, NewJob, Store, StoreOptions, WorkerOrder,
+};
+use carillon_tests::redis::Server;
+use carillon_tests::store::{LEASE, claim, enqueue, envelope, options, store};
+use carillon_tests::wait::until_some;
+use serde_json::{Value, json};
+
+/// A claim for workers of these names, each for so many.
+fn claim_of(askers: &[(&str, usize)], queues: &[&str]) -> Claim {
+    let askers = askers.iter().map(|(worker, wanted)| (worker.parse().expect("a worker id"), *wanted)).collect();
+    Claim::of(askers, queues.iter().map(|queue| queue.parse().expect("a queue")).collect(), LEASE)
+}
+
+/// Whose each job is, by its record, and what it says.
+fn whose(claimed: &[Claimed]) -> Vec<(String, i64)> {
+    let number = |one: &Claimed| one.job.envelope["args"][0].as_i64().expect("a number");
+    claimed.iter().map(|one| (one.job.record.worker.clone().expect("a holder"), number(one))).collect()
+}
+
+#[tokio::test]
+async fn the_same_claim_sent_twice_is_given_the_same_jobs() {
+    let store = store().await;
+    for n in 0..3 {
+        enqueue(&store, &json!({"type": "echo", "args": [n]})).await;
+    }
+    let request = claim(2, LEASE);
+    let first = store.claim(&request).await.expect("Redis is there");
+    let again = store.claim(&request).await.expect("Redis is there");
+    let held = |claimed: &[Claimed]| claimed.iter().map(|one| one.held.clone()).collect::<Vec<_>>();
+    assert_eq!((held(&first).len(), held(&first)), (2, held(&again)));
+}
+
+#[tokio::test]
+async fn one_claim_serves_several_workers_in_the_order_in_which_they_came() {
+    let store = store().await;
+    for n in 0..4 {
+        enqueue(&store, &json!({"type": "echo", "args": [n]})).await;
+    }
+    let request = claim_of(&[("b", 2), ("a", 1), ("c", 3)], &["default"]);
+    let first = store.claim(&request).await.expect("Redis is there");
+    let expected = [("b", 0), ("b", 1), ("a", 2), ("c", 3)].map(|(worker, n)| (worker.to_owned(), n));
+    assert_eq!(whose(&first), expected);
+    let told = store.events(EventCursor::oldest(1), 100).await.expect("Redis is there").events;
+    let started = told.iter().filter(|(_, event)| event.kind == "job.started");
+    let data = started.map(|(_, event)| serde_json::from_str::<Value>(&event.data).expect("JSON"));
+    let holders: Vec<_> = data.map(|data| data["worker_id"].as_str().expect("a worker").to_owned()).collect();
+    assert_eq!(holders, ["b", "b", "a", "c"], "each is told of as its holder's");
+
+    // What ended before the request was sent again is not handed out again; the others still belong to whom they did.
+    let end = AttemptEnd { held: first[0].held.clone(), ending: Ending::Completed { result: None } };
+    assert_eq!(store.end(&[end]).await.expect("Redis is there"), [EndReply::Ended]);
+    let again = store.claim(&request).await.expect("Redis is there");
+    assert_eq!(whose(&again), expected[1..]);
+}
+
+#[tokio::test]
+async fn a_claim_over_partitions_hands_no_worker_more_than_it_asked_for() {
+    let server = Server::dedicated();
+    let store =
+        Store::open(StoreOptions { partitions: 8, ..options(&server.url()) }).await.expect("a Redis of our own");
+    let queues = ["a", "b", "c", "d", "e", "f"];
+    for (n, queue) in queues.iter().enumerate() {
+        enqueue(&store, &json!({"type": "echo", "args": [n], "queue": queue})).await;
+    }
+    let claimed = store.claim(&claim_of(&[("x", 1), ("y", 3), ("z", 1)], &queues)).await.expect("Redis is there");
+    let mut holders: Vec<_> = whose(&claimed).into_iter().map(|(worker, _)| worker).collect();
+    holders.sort_unstable();
+    assert_eq!(holders, ["x", "y", "y", "y", "z"]);
+    let rest = store.claim(&claim_of(&[("x", 7)], &queues)).await.expect("Redis is there");
+    assert_eq!(whose(&rest).len(), 1, "what nobody asked for was left where it was");
+    let partitions: HashSet<_> = claimed.iter().map(|one| one.held.partition).collect();
+    assert!(partitions.len() > 1, "one partition would show nothing: {partitions:?}");
+}
+
+#[tokio::test]
+async fn one_claim_hands_out_a_hundred_jobs_at_most() {
+    let store = store().await;
+    let envelopes: Vec<_> =
+        (0..120).map(|n| envelope(&json!({"type": "echo", "args": [n]}), store.clock().now())).collect();
+    let jobs: Vec<_> = envelopes.iter().map(|one| NewJob::new(store.id_for(one), one)).collect();
+    store.enqueue(&jobs).await.expect("Redis takes the jobs");
+    let claimed = store.claim(&claim_of(&[("a", 70), ("b", 70)], &["default"])).await.expect("Redis is there");
+    let of_a = whose(&claimed).iter().filter(|(worker, _)| worker == "a").count();
+    assert_eq!((claimed.len(), of_a), (100, 70));
+}
+
+#[tokio::test]
+async fn the_share_of_a_worker_that_has_gone_comes_back_and_the_others_have_theirs() {
+    let server = Server::dedicated();
+    let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
+    for n in 0..6 {
+        enqueue(client.store(), &json!({"type": "echo", "args": [n]})).await;
+    }
+    let fetch = |worker: &str| Fetch {
+        queues: vec![QueueName::default()],
+        count: 1,
+        worker: Some(worker.parse().expect("a worker id")),
+        visibility: None,
+    };
+    server.freeze();
+    let mut callers: Vec<_> = ["a", "b", "c", "d", "e", "f"]
+        .map(|worker| {
+            let (client, fetch) = (client.clone(), fetch(worker));
+            tokio::spawn(async move { client.fetch(fetch).await })
+        })
+        .into();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    callers.remove(1).abort();
+    server.thaw();
+    let mut numbers = Vec::new();
+    for caller in callers {
+        let jobs = caller.await.expect("no panic").expect("Redis is there");
+        numbers.extend(jobs.iter().map(|job| job.envelope["args"][0].as_i64().expect("a number")));
+    }
+    assert_eq!(numbers.len(), 5, "everybody who stayed has a job");
+    // The sixth was never claimed, or was given back.
+    let left = until_some("the sixth job", async || {
+        client.store().claim(&claim(1, LEASE)).await.expect("Redis is there").pop()
+    })
+    .await;
+    assert_eq!(left.job.record.attempt, 1, "an attempt that nobody saw does not count");
+}
+
+#[tokio::test]
+async fn workers_that_wind_up_are_told_apart_from_those_that_ask_with_them() {
+    let server = Server::dedicated();
+    let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
+    let worker = |name: &str| name.parse::<WorkerId>().expect("a worker id");
+    for (name, state) in [("told", None), ("says", Some("draining")), ("works", Some("running"))] {
+        let said = WorkerSaid { state: state.map(str::to_owned), ..WorkerSaid::default() };
+        client.note_worker(&worker(name), said, &[]).await.expect("Redis is there");
+    }
+    assert!(client.order(&worker("told"), Some(WorkerOrder::Quiet)).await.expect("Redis is there"));
+    server.freeze();
+    let expected = [("told", true), ("says", true), ("works", false), ("unknown", false), ("told", true)];
+    let callers = expected.map(|(name, holds_back)| {
+        let (client, worker) = (client.clone(), worker(name));
+        tokio::spawn(async move { (client.holds_back(&worker).await.expect("Redis is there"), holds_back) })
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    server.thaw();
+    for caller in callers {
+        let (told, expected) = caller.await.expect("no panic");
+        assert_eq!(told, expected);
+    }
+}
+
+#[tokio::test]
+async fn workers_that_ask_at_the_same_time_are_served_by_one_claim_and_each_by_its_own_jobs() {
+    let server = Server::dedicated();
+    let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
+    for n in 0..40 {
+        enqueue(client.store(), &json!({"type": "echo", "args": [n]})).await;
+    }
+    server.freeze();
+    let fetch = |n: usize| Fetch {
+        queues: vec![QueueName::default()],
+        count: 1 + n % 3,
+        worker: (!n.is_multiple_of(5)).then(|| format!("worker-{}", n % 10).parse().expect("a worker id")),
+        visibility: None,
+    };
+    let callers: Vec<_> = (0..20)
+        .map(|n| {
+            let (client, fetch) = (client.clone(), fetch(n));
+            tokio::spawn(async move { (fetch.clone(), client.fetch(fetch).await.expect("Redis is there")) })
+        })
+        .collect();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    server.thaw();
+    let (mut claims, mut seen) = (HashSet::new(), HashSet::new());
+    for caller in callers {
+        let (fetch, jobs) = caller.await.expect("no panic");
+        let name = fetch.worker.as_ref().map_or("anonymous", |worker| worker.as_str());
+        assert_eq!(jobs.len(), fetch.count, "there is enough for all");
+        for job in jobs {
+            assert_eq!(job.record.worker.as_deref(), Some(name));
+            assert!(seen.insert(job.record.id), "no job is handed out twice");
+            let lease = job.record.lease.expect("a lease").to_string();
+            claims.insert(lease.split_once('-').expect("attempt and claim").1.to_owned());
+        }
+    }
+    assert!(claims.len() <= 4, "nobody waits for company, but what waits goes together: {}", claims.len());
+}
+
+#[tokio::test]
+async fn jobs_are_claimed_by_priority_then_in_order() {
+    let store = store().await;
+    for (n, priority) in [(0, 0), (1, -5), (2, 10), (3, 0), (4, 10)] {
+        enqueue(&store, &json!({"type": "echo", "args": [n], "priority": priority})).await;
+    }
+    let claimed = store.claim(&claim(10, LEASE)).await.expect("Redis is there");
+    let order: Vec<_> = claimed.iter().map(|one| one.job.envelope["args"][0].as_i64().expect("a number")).collect();
+    assert_eq!(order, [2, 4, 0, 3, 1]);
+}
+
+#[tokio::test]
+async fn a_batch_over_two_queues_is_handed_out_in_its_order() {
+    let store = store().await;
+    let now = store.clock().now();
+    let envelopes: Vec<_> = (0..250)
+        .map(|n| envelope(&json!({"type": "echo", "args": [n], "queue": if n % 2 == 0 { "a" } else { "b" }}), now))
+        .collect();
+    let jobs: Vec<_> = envelopes.iter().map(|one| NewJob::new(store.id_for(one), one)).collect();
+    store.enqueue(&jobs).await.expect("Redis takes the jobs");
+    let queues = vec!["a".parse().expect("a name"), "b".parse().expect("a name")];
+    let mut args = Vec::new();
+    for _ in 0..3 {
+        let claim = Claim::new("w".parse().expect("a name"), queues.clone(), 100, LEASE);
+        args.extend(
+            store
+                .claim(&claim)
+                .await
+                .expect("Redis is there")
+                .into_iter()
+                .map(|one| one.job.envelope["args"][0].as_u64()),
+        );
+    }
+    let expected: Vec<_> = (0..250).step_by(2).chain((1..250).step_by(2)).map(Some).collect();
+    assert_eq!(args, expected, "queue after queue, each in the order in which the batch had them");
+}
