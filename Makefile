@@ -26,7 +26,7 @@ conformance: need ## Run the Open Job Spec cases in the folder CASES against sch
 lint: need ## Check format, lints, documentation and licences
 	@.ci/lint
 
-bench: need ## Measure everything, each figure beside its limit in the same run (FULL=1: in the sizes of the design)
+bench: need ## Measure everything, each figure beside its limit in the same run (FULL=1: nothing scaled down)
 	@cargo bench --locked -p carillon-shared --bench calendar
 	@$(SPEED) $(if $(FULL),--full)
 

@@ -24,7 +24,7 @@ pub(crate) async fn measure(scale: Scale) -> Vec<Figure> {
     vec![
         Figure::rate("HTTP enqueue, 50 connections", enqueued).beside(limit).must(25_000.0, 25_000.0),
         Figure::rate("HTTP fetch + ack pairs, 50 connections", by_one).beside(limit / 2.0).must(12_000.0, 12_000.0),
-        Figure::rate("the same, each a worker of its own", by_many).beside(limit / 2.0),
+        Figure::rate("HTTP fetch + ack pairs, 50 workers", by_many).beside(limit / 2.0),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! How fast Carillon is, each figure beside its limit in the same run, on a Redis of its own as in production (AOF, everysec).
 //!
 //! `cargo bench -p carillon-tests --bench speed -- [NAME…] [--full] [--json FILE] [--check FILE]` measures the benches named,
-//! or all. `--full` takes the sizes of the design instead of scaled ones; `--check` compares ratios with a baseline, and
+//! or all. `--full` takes the sizes of the design where those are scaled down otherwise; `--check` compares ratios with a baseline, and
 //! exits with 1 where one has fallen far below it.
 //!
 //! The limit of a figure is what a bare pipelining client reaches with the plain commands that the same work needs in the
