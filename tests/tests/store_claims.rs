@@ -7,7 +7,7 @@ use carillon_shared::name::{QueueName, WorkerId};
 use carillon_shared::store::{
     AttemptEnd, Claim, Claimed, EndReply, Ending, EventCursor, NewJob, Store, StoreOptions, WorkerOrder,
 };
-use carillon_tests::redis::Server;
+use carillon_tests::redis::{Server, shared};
 use carillon_tests::store::{LEASE, claim, enqueue, envelope, options, store};
 use carillon_tests::wait::until_some;
 use serde_json::{Value, json};
@@ -77,6 +77,29 @@ async fn a_claim_over_partitions_hands_no_worker_more_than_it_asked_for() {
     assert_eq!(whose(&rest).len(), 1, "what nobody asked for was left where it was");
     let partitions: HashSet<_> = claimed.iter().map(|one| one.held.partition).collect();
     assert!(partitions.len() > 1, "one partition would show nothing: {partitions:?}");
+}
+
+#[tokio::test]
+async fn a_claim_that_is_made_again_takes_nothing_that_has_come_since_to_a_partition_that_had_nothing() {
+    let options = StoreOptions { partitions: 4, ..options(&shared().url()) };
+    let store = Store::open(options).await.expect("the test's Redis is there");
+    let partition = |queue: &str| store.keys().partition_of(&queue.parse().expect("a queue"));
+    let other = (0..).map(|n| format!("q{n}")).find(|queue| partition(queue) != partition("a")).expect("one of many");
+    let job = |queue: &str| json!({"type": "echo", "args": [0], "queue": queue});
+    enqueue(&store, &job(&other)).await;
+    let request = claim_of(&[("w", 1)], &["a", &other]);
+    let first = store.claim(&request).await.expect("Redis is there");
+    let newer = enqueue(&store, &job("a")).await;
+    let again = store.claim_again(&request).await.expect("Redis is there");
+    let ids = |claimed: &[Claimed]| claimed.iter().map(|one| one.held.id).collect::<Vec<_>>();
+    assert_eq!((first.len(), ids(&first)), (1, ids(&again)));
+    let next = store.claim(&claim_of(&[("w", 1)], &["a", &other])).await.expect("Redis is there");
+    assert_eq!(ids(&next), [newer]);
+
+    // One that was given nothing is made anew.
+    let request = claim_of(&[("w", 1)], &["a", &other]);
+    let newest = enqueue(&store, &job(&other)).await;
+    assert_eq!(ids(&store.claim_again(&request).await.expect("Redis is there")), [newest]);
 }
 
 #[tokio::test]

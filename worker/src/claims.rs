@@ -91,8 +91,9 @@ async fn claim(workshop: &Workshop, wanted: usize, outage: &Outage, shutdown: &S
         .minding_time(settings.stop_grace + OVERTIME_MARGIN);
     let first_sent = BootInstant::now();
     let over = settings.lease.saturating_sub(margin(settings.lease));
+    let mut answer = workshop.store.claim(&request).await;
     loop {
-        let error = match workshop.store.claim(&request).await {
+        let error = match answer {
             Ok(mut claimed) => {
                 outage.over();
                 // A repeated request is answered with leases as old as its first sending.
@@ -109,6 +110,7 @@ async fn claim(workshop: &Workshop, wanted: usize, outage: &Outage, shutdown: &S
             () = shutdown.draining() => {}
             () = sleep(pause) => {}
         }
+        answer = workshop.store.claim_again(&request).await;
     }
 }
 

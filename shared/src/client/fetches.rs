@@ -83,8 +83,8 @@ impl Client {
         let claim = Claim::of(askers, alike.queues.clone(), alike.lease());
         let claimed = match self.store.claim(&claim).await {
             Ok(claimed) => claimed,
-            // Some partitions may have given before another failed: the same claim is given the same again.
-            Err(_) => self.store.claim(&claim).await?,
+            // Some partitions may have given before another failed.
+            Err(_) => self.store.claim_again(&claim).await?,
         };
         let (broken, sound): (Vec<_>, Vec<_>) =
             claimed.into_iter().partition(|claimed| claimed.job.envelope.is_empty());

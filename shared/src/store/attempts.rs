@@ -1,41 +1,13 @@
-//! Attempts: claimed, and ended by whoever holds the lease.
+//! Attempts, ended by whoever holds the lease.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::connection::Arg;
-use super::job_item::JobItem;
 use super::{Held, Store, StoreError, script};
-use crate::clock::BootInstant;
-use crate::id::{JobId, Partition, nonce};
-use crate::job::{Failure, Job, Verdict};
-use crate::name::{QueueName, WorkerId};
-
-/// A request for jobs. Made once and sent as often as needed: the same request is given the same jobs.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    request: String,
-    /// Who asks, each for how many at most; who comes first is served first.
-    pub askers: Vec<(WorkerId, usize)>,
-    /// From which queues, in this order.
-    pub queues: Vec<QueueName>,
-    /// For how long, unless a job has a visibility timeout of its own.
-    pub lease: Duration,
-    /// For so long after its time limit an attempt is left to its worker, which minds the time itself.
-    pub overtime: Duration,
-}
-
-/// A job that was claimed.
-#[derive(Debug, Clone)]
-pub struct Claimed {
-    /// The job.
-    pub job: Job,
-    /// The right to end this attempt.
-    pub held: Held,
-    /// When it was claimed, on this process's clock: before the call was sent.
-    pub since: BootInstant,
-}
+use crate::id::Partition;
+use crate::job::{Failure, Verdict};
 
 /// The end of an attempt.
 #[derive(Debug, Clone)]
@@ -87,94 +59,10 @@ pub enum EndReply {
     Gone,
 }
 
-/// What one call hands out at most.
-const CLAIMED_MAX: usize = 100;
 const RESULT_SUMMARY_CHARS_MAX: usize = 200;
 const ERRORS_KEPT_MAX: i64 = 50;
-/// For so long at most a claim that is repeated is given the same jobs.
-const REPLAY_MS_MAX: i64 = 60_000;
-
-impl Claim {
-    /// A new request of one worker.
-    #[must_use]
-    pub fn new(worker: WorkerId, queues: Vec<QueueName>, count: usize, lease: Duration) -> Self {
-        Self::of(vec![(worker, count)], queues, lease)
-    }
-
-    /// A new request of several workers.
-    #[must_use]
-    pub fn of(askers: Vec<(WorkerId, usize)>, queues: Vec<QueueName>, lease: Duration) -> Self {
-        Self { request: nonce(), askers, queues, lease, overtime: Duration::ZERO }
-    }
-
-    /// The same request by a worker that minds time limits itself, and needs so long to wind an attempt up.
-    #[must_use]
-    pub fn minding_time(mut self, overtime: Duration) -> Self {
-        self.overtime = overtime;
-        self
-    }
-}
 
 impl Store {
-    /// Hands out jobs: those that are due are promoted first, then as many as asked for are claimed, queue after queue.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached; the same claim may then be made again, and loses nothing.
-    pub async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        let mut claimed = Vec::new();
-        for (partition, queues) in self.by_partition(&claim.queues) {
-            let askers = unserved(&claim.askers, &claimed);
-            if askers.is_empty() {
-                break;
-            }
-            claimed.extend(self.claim_in(partition, &queues, &askers, claim).await?);
-        }
-        Ok(claimed)
-    }
-
-    async fn claim_in(
-        &self,
-        partition: Partition,
-        queues: &[&QueueName],
-        askers: &[(&WorkerId, usize)],
-        claim: &Claim,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        let keys = self.key(partition);
-        let mut names =
-            vec![keys.due(), keys.leases(), keys.timeouts(), keys.claim(&claim.request), keys.ended("discarded")];
-        let lease_ms = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
-        let mut args: Vec<Arg<'_>> = vec![
-            claim.request.as_str().into(),
-            lease_ms.into(),
-            // Nobody repeats a request for longer; leases of half an hour would keep millions of these keys.
-            lease_ms.min(REPLAY_MS_MAX).into(),
-            i64::try_from(claim.overtime.as_millis()).unwrap_or(i64::MAX).into(),
-            integer(askers.len()).into(),
-        ];
-        for (worker, wanted) in askers {
-            args.extend([worker.as_str().into(), integer(*wanted).into()]);
-        }
-        for queue in queues {
-            names.extend([keys.ready(queue), keys.queue(queue), keys.bell(queue), keys.rate(queue)]);
-            args.push(queue.as_str().into());
-        }
-        let since = BootInstant::now();
-        let reply = self.run(&script::claim, &keys, names, args).await?;
-        self.heard(&reply, 1, since)?;
-        let (mut items, mut claimed) = (reply.items(2), Vec::new());
-        while !items.is_empty() {
-            let text = items.text()?;
-            let item = JobItem::read("claim", &text)?;
-            let id: JobId = item.word.parse().map_err(|_| StoreError::corrupt("claim", item.word))?;
-            let job = item.job(&keys, id, &mut items)?;
-            let lease = job.record.lease.clone().ok_or_else(|| StoreError::corrupt(keys.job(id), "it has no lease"))?;
-            let held = Held { id, lease, partition };
-            claimed.push(Claimed { job, held, since });
-        }
-        Ok(claimed)
-    }
-
     /// Ends attempts, each by the right of its lease. The answers come in the same order.
     ///
     /// # Errors
@@ -243,44 +131,6 @@ impl Store {
         };
         vec![outcome.into(), delay_ms.into(), json.into(), summary.into(), event.into()]
     }
-
-    /// The queues by partition, each once; partitions in the order in which they first appear.
-    pub(super) fn by_partition<'a>(&self, queues: &'a [QueueName]) -> Vec<(Partition, Vec<&'a QueueName>)> {
-        let mut groups: Vec<(Partition, Vec<&QueueName>)> = Vec::new();
-        for queue in queues {
-            let partition = self.keys().partition_of(queue);
-            match groups.iter_mut().find(|(other, _)| *other == partition) {
-                // A queue that is named twice is asked once: its jobs would be handed out twice.
-                Some((_, group)) if group.contains(&queue) => {}
-                Some((_, group)) => group.push(queue),
-                None => groups.push((partition, vec![queue])),
-            }
-        }
-        groups
-    }
-}
-
-/// Who wants how many yet, at most as many in all as one call hands out.
-fn unserved<'a>(askers: &'a [(WorkerId, usize)], claimed: &[Claimed]) -> Vec<(&'a WorkerId, usize)> {
-    let mut left: Vec<(&WorkerId, usize)> = askers.iter().map(|(worker, wanted)| (worker, *wanted)).collect();
-    for claimed in claimed {
-        let worker = claimed.job.record.worker.as_deref();
-        let served = |(asker, wanted): &&mut (&WorkerId, usize)| *wanted > 0 && worker == Some(asker.as_str());
-        if let Some((_, wanted)) = left.iter_mut().find(served) {
-            *wanted -= 1;
-        }
-    }
-    let mut room = CLAIMED_MAX;
-    for (_, wanted) in &mut left {
-        *wanted = (*wanted).min(room);
-        room -= *wanted;
-    }
-    left.retain(|(_, wanted)| *wanted > 0);
-    left
-}
-
-fn integer(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What the ledger keeps of a failure.

@@ -5,7 +5,8 @@
 -- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue (each once): ready, queue, bell, rate.
 --       Limits that jobs share by a key: limit, running.
 -- ARGV  1 request nonce, 2 lease (ms), 3 capable of replay for (ms), 4 how long after its time limit an attempt is left to its
---       worker (ms), 5 how many workers, then each with how many jobs it wants (at least 1; of all 1..100), then the queues.
+--       worker (ms), 5 `1` to hand out only what this request was given before, 6 how many workers, then each with how many jobs it wants
+--       (at least 1; of all 1..100), then the queues.
 -- Pre   phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
 --       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached, nor one that the
 --       job shares with others by a key: such a job is passed over, and stays where it is.
@@ -81,12 +82,12 @@ end
 
 return function()
   reply, shared, deadlines = { 'ok', NOW_MS }, {}, {}
-  local request, lease_ms, wanted, queues_from = arg(1), arg(2), 0, 6 + 2 * tonumber(arg(5))
-  for i = 7, queues_from - 1, 2 do wanted = wanted + tonumber(arg(i)) end
+  local request, lease_ms, wanted, queues_from = arg(1), arg(2), 0, 7 + 2 * tonumber(arg(6))
+  for i = 8, queues_from - 1, 2 do wanted = wanted + tonumber(arg(i)) end
 
   local replay = redis.call('GET', key(CLAIM, request))
-  if replay then
-    for id in string.gmatch(replay, '%S+') do
+  if replay or arg(5) == '1' then
+    for id in string.gmatch(replay or '', '%S+') do
       local job = job_read(id)
       -- A lease says by which request it was given.
       if job and job.state == 'active' and string.sub(job.lease, -1 - #request) == '-' .. request then
@@ -134,7 +135,7 @@ return function()
   for _, id in ipairs(expired) do expire_if_due(id) end
 
   local replayable, envelopes = {}, envelopes_of(picked)
-  local asker, worker, room, by, said_by_attempt = 4, nil, 0, nil, nil
+  local asker, worker, room, by, said_by_attempt = 5, nil, 0, nil, nil
   for i, job in ipairs(picked) do
     if room == 0 then
       asker = asker + 2
