@@ -39,6 +39,13 @@ where
     found.unwrap_or_else(|| panic!("waited {DEADLINE:?} in vain for: {what}"))
 }
 
+/// Lets the other tasks of this thread go on until each waits for an answer, which is to say for Redis.
+pub async fn until_all_wait() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Looks again and again until something is found or `limit` has passed; looks at least once.
 pub async fn within<T, F, Fut>(limit: Duration, mut look: F) -> Option<T>
 where

@@ -11,7 +11,7 @@ use carillon_shared::store::{
 };
 use carillon_tests::redis::Server;
 use carillon_tests::store::{LEASE, claim, claim_one, enqueue, envelope, options, store};
-use carillon_tests::wait::until_some;
+use carillon_tests::wait::{until_all_wait, until_some};
 use futures::StreamExt;
 use futures::future::join_all;
 use serde_json::json;
@@ -235,9 +235,7 @@ async fn a_caller_that_goes_away_while_it_sends_for_others_takes_nobody_along() 
         })
         .collect();
     // Each has put its job down, and the first two are sending.
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
+    until_all_wait().await;
     let mut callers = callers.into_iter();
     callers.by_ref().take(2).for_each(|sender| sender.abort());
     server.thaw();
