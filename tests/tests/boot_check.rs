@@ -111,7 +111,7 @@ async fn what_is_written_in_another_format_is_refused_and_not_touched() {
     };
     meta("HSET", &["partitions", "1"]).await;
     let mut older = check();
-    older.printed("written in format 1, but this version reads and writes format 4").await;
+    older.printed("written in format 1, but this version reads and writes format 5").await;
     assert_eq!(older.ended().await.code(), Some(78));
     meta("HSET", &["partitions", "1/99"]).await;
     let mut newer = check();

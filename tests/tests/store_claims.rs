@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 
 use carillon_shared::client::{Client, Fetch, WorkerSaid};
+use carillon_shared::id::Partition;
 use carillon_shared::name::{QueueName, WorkerId};
 use carillon_shared::store::{
     AttemptEnd, Claim, Claimed, EndReply, Ending, EventCursor, NewJob, Store, StoreOptions, WorkerOrder,
 };
+use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::{Server, shared};
+use carillon_tests::snapshot::Snapshot;
 use carillon_tests::store::{LEASE, claim, enqueue, envelope, options, store};
 use carillon_tests::wait::{until_all_wait, until_some};
 use serde_json::{Value, json};
@@ -244,4 +247,41 @@ async fn a_batch_over_two_queues_is_handed_out_in_its_order() {
     }
     let expected: Vec<_> = (0..250).step_by(2).chain((1..250).step_by(2)).map(Some).collect();
     assert_eq!(args, expected, "queue after queue, each in the order in which the batch had them");
+}
+
+#[tokio::test]
+async fn a_job_whose_record_cannot_be_read_holds_up_no_other() {
+    let store = store().await;
+    let mut connection = shared().connection().await;
+    let texts =
+        ["", "available", "available\n0\n\n\n\n\n", "available\n0\n\n\n\n\n\tfirst\nnever\t1\nr\tdefault\necho\n"];
+    for text in texts {
+        let broken = enqueue(&store, &json!({"type": "echo", "args": [0]})).await;
+        let key = store.keys().partition(Partition(0)).job(broken);
+        redis::cmd("SET").arg(key).arg(text).exec_async(&mut connection).await.expect("Redis is there");
+    }
+    enqueue(&store, &json!({"type": "echo", "args": [1]})).await;
+    let claimed = store.claim(&claim(10, LEASE)).await.expect("Redis is there");
+    assert_eq!(whose(&claimed), [("test-worker".to_owned(), 1)]);
+    assert!(store.claim(&claim(10, LEASE)).await.expect("Redis is there").is_empty());
+}
+
+#[tokio::test]
+async fn a_job_that_stands_in_two_queues_is_handed_out_once() {
+    for order in [["a", "b"], ["b", "a"]] {
+        let store = store().await;
+        let job = enqueue(&store, &json!({"type": "echo", "args": [0], "queue": "a"})).await;
+        let ready = store.keys().partition(Partition(0)).ready(&"b".parse().expect("a queue"));
+        let mut connection = shared().connection().await;
+        redis::cmd("ZADD")
+            .arg(ready)
+            .arg(1)
+            .arg(job.to_string())
+            .exec_async(&mut connection)
+            .await
+            .expect("Redis is there");
+        let claimed = store.claim(&claim_of(&[("ann", 1), ("bob", 1)], &order)).await.expect("Redis is there");
+        assert_eq!(whose(&claimed), [("ann".to_owned(), 0)]);
+        assert_all_hold(store.keys(), &Snapshot::take(shared(), store.keys()).await);
+    }
 }

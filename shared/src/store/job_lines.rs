@@ -4,12 +4,13 @@ use super::PartitionKeys;
 use super::fields::Named;
 use crate::id::JobId;
 
-/// The lines that every record has: what changes on a job's way, then when and by whom it was asked for, then what its
-/// producer said of it, which whole queues have in common.
+/// The lines that every record has, in parts between tabs: what changes on a job's way; when it came to its place in its queue;
+/// when and by whom it was asked for; and what its producer said of it, behind which notes follow.
 const PLACES: [&str; 13] = [
-    "state", "attempt", "lease", "worker", "held", "seq", "enqueued", "started", "ended", "created", "request",
+    "state", "attempt", "lease", "worker", "held", "started", "ended", "seq", "enqueued", "created", "request",
     "queue", "type",
 ];
+const PARTS: usize = 4;
 
 /// The lines of one record.
 pub(super) struct JobLines<'a> {
@@ -24,7 +25,7 @@ pub(super) struct JobLines<'a> {
 impl<'a> JobLines<'a> {
     /// Those of a text, which is the record of a job.
     pub(super) fn new(keys: &'a PartitionKeys, id: JobId, text: &'a str) -> Self {
-        let mut lines = text.split('\n');
+        let mut lines = text.splitn(PARTS, '\t').flat_map(|part| part.split('\n'));
         let placed = PLACES.map(|_| lines.next().unwrap_or_default());
         Self { keys, id, text, placed, notes: lines.filter_map(|line| line.split_once(' ')).collect() }
     }
@@ -62,12 +63,13 @@ mod tests {
         let keys = Keys::new(Namespace::default(), 1).partition(Partition(0));
         let id = JobId::random(Timestamp::from_secs(0), Partition(0));
         let placed: Vec<String> = (0..PLACES.len()).map(|place| format!("{place}")).collect();
-        let text = format!("{}\nlimit a b \ndue 5\n", placed.join("\n"));
+        let parts = [0..7, 7..9, 9..11, 11..13].map(|part| placed[part].join("\n"));
+        let text = format!("{}\nlimit a\tb \ndue 5\n", parts.join("\t"));
         let fields = JobLines::new(&keys, id, &text);
         for (place, name) in PLACES.into_iter().enumerate() {
             assert_eq!(fields.text(name), Some(placed[place].as_str()));
         }
-        assert_eq!((fields.text("limit"), fields.text("due"), fields.text("told")), (Some("a b "), Some("5"), None));
+        assert_eq!((fields.text("limit"), fields.text("due"), fields.text("told")), (Some("a\tb "), Some("5"), None));
         assert!(
             JobLines::new(&keys, id, "").is_empty() && JobLines::new(&keys, id, "active\n").text("lease").is_none()
         );

@@ -10,7 +10,7 @@ use super::{Kept, Store, StoreError};
 /// `<partitions>/<format>`. One field, so that both are fixed at one moment, and versions that know only a number refuse it.
 const PARTITIONS: &str = "partitions";
 /// How keys are written. Raised when a version cannot read what the one before it wrote.
-const FORMAT: u64 = 4;
+const FORMAT: u64 = 5;
 /// The first was not written down: the records of jobs were hashes.
 const FORMAT_FIRST: u64 = 1;
 const EVENTS_KEPT: &str = "events_kept";

@@ -1,8 +1,9 @@
 //! The record of a job: lines of text.
 //!
 //! Lines that every record has come first, each in its place; an empty one is absent. Whatever else there is to note has a line
-//! of its own, `name value` ([`JobLines`]). A script reads the text with one match and hands on what it does not change, which
-//! costs Redis much less than a hash, each field of which is an answer of its own. `lua/record.lua` is the counterpart.
+//! of its own, `name value` ([`JobLines`]). What jobs have in common stands together, and a script reads it once for all of
+//! them; what it does not change it hands on as it stands. That costs Redis much less than a hash, each field of which is an
+//! answer of its own. `lua/lines.lua` is the counterpart.
 
 use serde_json::Value;
 
@@ -109,6 +110,17 @@ mod tests {
         assert_eq!(said(json!({"type": "a", "args": []})), "default\na\n");
         let more = json!({"type": "a", "args": [], "queue": "q", "priority": -1, "timeout_ms": 7, "retry": {"max_attempts": 9}});
         assert_eq!(said(more), "q\na\npriority -1\nmax 9\ntimeout 7\n");
+    }
+
+    #[test]
+    fn scripts_mind_what_decides_something() {
+        let lines = include_str!("lua/lines.lua");
+        let idle = lines.split_once("local IDLE = {").and_then(|(_, behind)| behind.split_once('}')).expect("a list").0;
+        for name in ["timeout", "visibility", "expires", "limit", "cron", "waits", "flow", "parents", "failed", "dead"]
+        {
+            assert!(!idle.contains(name), "{name}");
+        }
+        assert!(["priority", "max", "unique"].iter().all(|name| idle.contains(name)), "{idle}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn envelope(number: usize) -> String {
 pub(crate) fn enqueued(number: usize) -> Vec<Cmd> {
     let mut commands = vec![
         cmd!("SET", key("env", number), envelope(number)),
-        cmd!("SET", key("job", number), record("available\n0\n\n\n\n", number, "\n\n")),
+        cmd!("SET", key("job", number), record("available\n0\n\n\n\n\n", number)),
         cmd!("ZADD", "bare:{p00}:ready:default", number, id(number)),
     ];
     commands.extend(told("job.enqueued", number));
@@ -44,8 +44,8 @@ pub(crate) fn enqueued(number: usize) -> Vec<Cmd> {
 }
 
 /// The record of a job, as long as it is in truth.
-fn record(changing: &str, number: usize, times: &str) -> String {
-    format!("{changing}{number}\n1795000000000\n1795000000000\n{times}default\nnoop\n00f1e2d3c4b5a697\n")
+fn record(life: &str, number: usize) -> String {
+    format!("{life}\t{number}\n1795000000000\t1795000000000\n00f1e2d3c4b5a697\tdefault\nnoop\n")
 }
 
 /// The record of an entry, as long as it is in truth.
@@ -60,7 +60,7 @@ fn claimed(from: usize, to: usize) -> Vec<Cmd> {
     for number in from..to {
         commands.push(cmd!("GET", key("job", number)));
         commands.push(cmd!("GET", key("env", number)));
-        let active = record("active\n1\n1-00f1e2d3c4b5a697\nbare-worker\n30000\n", number, "1795000000001\n\n");
+        let active = record("active\n1\n1-00f1e2d3c4b5a697\nbare-worker\n30000\n1795000000001\n", number);
         commands.push(cmd!("SET", key("job", number), active));
         commands.push(cmd!("ZREM", "bare:{p00}:ready:default", id(number)));
         commands.push(cmd!("ZADD", "bare:{p00}:leases", 1_795_000_030_000_u64, id(number)));
@@ -73,8 +73,8 @@ fn completed(from: usize, to: usize) -> Vec<Cmd> {
     let mut commands = vec![cmd!("HINCRBY", "bare:{p00}:queue:default", "completed", to - from)];
     for number in from..to {
         commands.push(cmd!("GET", key("job", number)));
-        let times = "1795000000001\n1795000000002\n";
-        let completed = record("completed\n1\n1-00f1e2d3c4b5a697\nbare-worker\n30000\n", number, times);
+        let life = "completed\n1\n1-00f1e2d3c4b5a697\nbare-worker\n30000\n1795000000001\n1795000000002";
+        let completed = record(life, number);
         commands.push(cmd!("SET", key("job", number), completed));
         commands.push(cmd!("SET", key("out", number), "null"));
         commands.push(cmd!("ZREM", "bare:{p00}:leases", id(number)));

@@ -3,11 +3,11 @@
 -- What ended in this call, by queue. Counted at its end, so that many ends cost as much as one.
 local tallies
 
-local function tally(job)
-  local of = tallies[job.queue]
+local function tally(queue)
+  local of = tallies[queue]
   if not of then
     of = { completed = 0, failed = 0, ran_ms = 0, waited_ms = 0 }
-    tallies[job.queue] = of
+    tallies[queue] = of
   end
   return of
 end
@@ -33,7 +33,8 @@ local function count_minutes()
 end
 
 local function tell_failed(job, item, state)
-  tally(job).failed = tally(job).failed + 1
+  local ended = tally(job.queue)
+  ended.failed = ended.failed + 1
   local data = ',"state":"' .. state .. '","attempt":' .. job.attempt
   tell_of(job, 'job.failed', 'workers', data .. ',"duration_ms":' .. (NOW_MS - tonumber(job.started or NOW_MS))
     .. ',"error":' .. item.error .. '}')
@@ -65,18 +66,35 @@ local function time(written)
   return ms
 end
 
-function ENDS.completed(job, item, look)
-  local ended, started, enqueued = tally(job), time(job.started), time(job.enqueued)
+-- Counts an attempt that completed, and says how long it ran (ms).
+local function tally_completed(queue, started, enqueued)
+  local ended = tally(queue)
+  started, enqueued = time(started), time(enqueued)
   ended.completed = ended.completed + 1
   if started < NOW_MS then ended.ran_ms = ended.ran_ms + NOW_MS - started end
   if enqueued < started then ended.waited_ms = ended.waited_ms + started - enqueued end
+  return NOW_MS - started
+end
+
+-- What the event of an attempt says that completed, up to its result.
+local function completed_said(attempt, ran_ms)
+  return ',"state":"completed","attempt":' .. attempt .. ',"duration_ms":' .. text(ran_ms)
+end
+
+-- Keeps the result, if there is one; what the event says of it.
+local function result_kept(item)
+  if item.json == '' then return '' end
+  redis.call('SET', key(OUT, item.id), item.json)
+  return #item.json <= 1024 and ',"result":' .. item.json or ''
+end
+
+function ENDS.completed(job, item, look)
+  local ran_ms = tally_completed(job.queue, job.started, job.enqueued)
   if job.failed then unset(job, 'failed') end
-  if item.json ~= '' then redis.call('SET', key(OUT, job.id), item.json) end
+  local result = result_kept(item)
   job.ended = NOW
   enter(job, 'completed', NOW)
-  local result = item.json ~= '' and #item.json <= 1024 and ',"result":' .. item.json or ''
-  tell_of(job, 'job.completed', 'workers', ',"state":"completed","attempt":' .. job.attempt
-    .. ',"duration_ms":' .. text(NOW_MS - started) .. result .. '}')
+  tell_of(job, 'job.completed', 'workers', completed_said(job.attempt, ran_ms) .. result .. '}')
   job_ended(job, look, item.summary)
 end
 
@@ -133,7 +151,7 @@ end
 local OUTCOMES = { completed = 'completed', discarded = 'failed', dead = 'failed' }
 
 local function end_attempt(item)
-  local job = item.job or job_read(item.id)
+  local job = job_read(item.id)
   if not job then return 'gone' end
   if job.lease ~= item.lease then return 'stale' end
   if job.state == 'cancelled' then return 'cancelled' end
@@ -142,7 +160,7 @@ local function end_attempt(item)
     check_move(job, 'completed')
   else
     check_indexes(job)
-    check('ZCARD', usual_key(ENDED, item.outcome))
+    check('ZCARD', kept_key(ENDED, item.outcome))
     redis.call('LLEN', key(ERRORS, job.id))
   end
   if item.outcome == 'dead' then check('ZCARD', key(DEAD, job.queue)) end

@@ -73,15 +73,41 @@ local function limited(job, number)
   redis.call('PEXPIRE', key(LIMIT, job.limit), job.window_ms)
 end
 
--- Most jobs are held for the same time, which is written out once.
-local deadlines
-local function deadline(held)
-  deadlines[held] = deadlines[held] or text(NOW_MS + tonumber(held))
-  return deadlines[held]
+-- What all jobs have in common that are handed out to a worker: its name and, when they are handed out for the first time, their
+-- life, deadline, and the end of their event.
+local askers
+local function asker_of(worker, request, lease_ms)
+  if askers[worker] then return askers[worker] end
+  local others = ',"state":"active","worker_id":"' .. worker .. '","attempt":'
+  local life = life_text({
+    state = 'active', attempt = '1', lease = '1-' .. request, worker = worker, held = lease_ms, started = NOW,
+  })
+  askers[worker] = {
+    worker = worker, life = life, deadline = text(NOW_MS + tonumber(lease_ms)), others = others, first = others .. '1}',
+  }
+  return askers[worker]
+end
+
+-- Hands any job out.
+local function start(job, asker, request, lease_ms, window_ms)
+  local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
+  job.lease, job.worker, job.started, job.held = number .. '-' .. request, asker.worker, NOW, job.visibility or lease_ms
+  job.attempt = text(1 + tonumber(job.attempt))
+  enter(job, 'active', text(NOW_MS + tonumber(job.held)))
+  if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(4)))) end
+  if window_ms then
+    redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
+    -- By the lease, because an attempt that is given back does not count, but has started.
+    redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. ':' .. number)
+    redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
+  end
+  if job.limit then limited(job, number) end
+  tell_of(job, 'job.started', 'workers', asker.others .. job.attempt .. '}')
+  job.text = job_text(job)
 end
 
 return function()
-  reply, shared, deadlines = { 'ok', NOW_MS }, {}, {}
+  reply, shared, askers = { 'ok', NOW_MS }, {}, {}
   local request, lease_ms, wanted, queues_from = arg(1), arg(2), 0, 7 + 2 * tonumber(arg(6))
   for i = 8, queues_from - 1, 2 do wanted = wanted + tonumber(arg(i)) end
 
@@ -99,7 +125,8 @@ return function()
 
   if promote_due(100) > 0 then settle() end
 
-  local picked, expired, vanished, windows = {}, {}, {}, {}
+  -- `taken`: what is picked, by its id, and the way it goes; a job may stand in a queue that is not its own.
+  local picked, taken, expired, misplaced, windows = {}, {}, {}, {}, {}
   for i = queues_from, #ARGV - 4 do
     local queue = arg(i)
     local from = 0
@@ -110,58 +137,47 @@ return function()
       local ids = redis.call('ZRANGE', key(READY, queue), from, from + most - #picked - 1)
       if #ids == 0 then break end
       from = from + #ids
-      jobs_read(ids)
-      for _, id in ipairs(ids) do
-        local job = records[id]
-        if not job or job.state ~= 'available' then
-          table.insert(vanished, { queue, id })
+      local names = keys_of(JOB, ids)
+      jobs_read(ids, names)
+      for k, id in ipairs(ids) do
+        local usual = not window_ms and usual_ready(id, names[k], queue)
+        local job = usual or job_read(id, names[k])
+        if not job or taken[id] or job.state ~= 'available' then
+          table.insert(misplaced, { queue, id })
         elseif job.expires and tonumber(job.expires) <= NOW_MS then
           table.insert(expired, id)
         elseif not job.limit or admitted(job) then
           if job.parents or job.lease then job.extra = extras(job) end
-          picked[#picked + 1] = job
+          picked[#picked + 1], taken[id] = job, usual and 'usual' or 'general'
+          if job.queue ~= queue then table.insert(misplaced, { queue, id }) end
         end
       end
     end
   end
-  check('ZCARD', usual_key(LEASES, ''))
-  if #expired > 0 then check('ZCARD', usual_key(ENDED, 'discarded')) end
+  check('ZCARD', kept_key(LEASES, ''))
+  if #expired > 0 then check('ZCARD', kept_key(ENDED, 'discarded')) end
   for _, job in ipairs(picked) do
     if job.timeout then check('ZCARD', key(TIMEOUTS)) end
     if job.expires then check('ZCARD', key(EXPIRES)) end
   end
 
-  for _, orphan in ipairs(vanished) do place(key(READY, orphan[1]), orphan[2]) end
+  for _, found in ipairs(misplaced) do place(key(READY, found[1]), found[2]) end
   for _, id in ipairs(expired) do expire_if_due(id) end
 
   local replayable, envelopes = {}, envelopes_of(picked)
-  local asker, worker, room, by, said_by_attempt = 5, nil, 0, nil, nil
+  local place_of_asker, asker, room = 5, nil, 0
   for i, job in ipairs(picked) do
     if room == 0 then
-      asker = asker + 2
-      worker, room = arg(asker), tonumber(arg(asker + 1))
-      -- Most are attempts of one number.
-      by, said_by_attempt = ',"state":"active","worker_id":"' .. worker .. '","attempt":', {}
+      place_of_asker = place_of_asker + 2
+      asker, room = asker_of(arg(place_of_asker), request, lease_ms), tonumber(arg(place_of_asker + 1))
     end
     room = room - 1
-    local number = job.lease and text(1 + (tonumber(string.match(job.lease, '^%d+')) or 0)) or '1'
-    local window_ms = windows[job.queue]
-    job.lease, job.worker, job.started, job.held = number .. '-' .. request, worker, NOW, job.visibility or lease_ms
-    job.attempt = job.attempt == '0' and '1' or text(1 + tonumber(job.attempt))
-    enter(job, 'active', deadline(job.held))
-    if job.timeout then place(key(TIMEOUTS), job.id, text(NOW_MS + tonumber(job.timeout) + tonumber(arg(4)))) end
-    if window_ms then
-      redis.call('ZREMRANGEBYSCORE', key(RATE, job.queue), '-inf', NOW_MS - window_ms)
-      -- By the lease, because an attempt that is given back does not count, but has started.
-      redis.call('ZADD', key(RATE, job.queue), NOW_MS, job.id .. ':' .. number)
-      redis.call('PEXPIRE', key(RATE, job.queue), window_ms)
-    end
-    if job.limit then limited(job, number) end
     replayable[i] = job.id
-    local others = said_by_attempt[job.attempt] or by .. job.attempt .. '}'
-    said_by_attempt[job.attempt] = others
-    tell_of(job, 'job.started', 'workers', others)
-    job.text = job_text(job)
+    if taken[job.id] == 'usual' then
+      job.text = usual_start(job, asker.life, asker.deadline, asker.first)
+    else
+      start(job, asker, request, lease_ms, windows[job.queue])
+    end
     hand_out(job, envelopes[i], job.extra)
   end
   if #picked > 0 then

@@ -40,7 +40,7 @@ local function how_of(lines)
   if fires then
     how.job = job_new(#KEYS + 1, '', 'available', 0, '', said, '')
     how.told_of_job = '","job_type":"' .. how.job.type .. '","run_count":'
-    how.ready = usual_key(READY, how.job.queue)
+    how.ready = kept_key(READY, how.job.queue)
   end
   hows[lines] = how
   return how

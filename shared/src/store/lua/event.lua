@@ -29,15 +29,22 @@ local function rfc3339(ms, always_ms)
   return text .. ((fraction > 0 or always_ms) and string.format('.%03dZ', fraction) or 'Z')
 end
 
--- Events that are not written yet: of each its type, source, subject and data, a line each. In an entry each is a field of its
--- own: to join them here would cost more than writing them.
-local told
-each_call(function() told = {} end)
+-- Events that are not written yet, as their entries take them: of each its field, then its type, source, subject and data, a
+-- line each. In an entry each is a field of its own: to join them here would cost more than writing them.
+local told, told_n
+each_call(function() told, told_n = {}, 0 end)
 
--- Tells what happened: `data` is the JSON object of the event, in one line, built from names and numbers only (they need no
--- escaping) and from JSON that Rust passed.
+-- Tells what happened, in four such lines.
+local function tell_lines(lines)
+  local n = 2 * told_n
+  told[n + 1], told[n + 2] = FIELDS[told_n] or FIELDS[told_n % TOLD_AT_ONCE], lines
+  told_n = told_n + 1
+end
+
+-- The same: `data` is the JSON object of the event, in one line, built from names and numbers only (they need no escaping) and
+-- from JSON that Rust passed.
 local function tell(kind, source, subject, data)
-  told[#told + 1] = kind .. '\n' .. source .. '\n' .. subject .. '\n' .. data
+  tell_lines(kind .. '\n' .. source .. '\n' .. subject .. '\n' .. data)
 end
 
 -- Whether somebody may be listening to a replica, or to an ordinary channel on another node of a cluster, who cannot be
@@ -72,7 +79,7 @@ local function publish(id, first, last)
     8 + tonumber(hash:sub(1, 1), 16) % 4, hash:sub(2, 4), hash:sub(5, 12))
   local command = is_shard and 'SPUBLISH' or 'PUBLISH'
   for i = first, last do
-    local kind, source, subject, data = string.match(told[i], '^(%C*)\n(%C*)\n(.-)\n(.*)$')
+    local kind, source, subject, data = string.match(told[2 * i], '^(%C*)\n(%C*)\n(.-)\n(.*)$')
     redis.pcall(command, channel, '{"specversion":"1.0","id":"' .. event_id .. string.format('%04x', i - first)
       .. '","type":"' .. kind .. '","event":"' .. kind .. '","source":"ojs://carillon/' .. source .. '","time":"' .. time
       .. '","timestamp":"' .. time .. '","subject":"' .. subject .. '","data":' .. data .. '}')
@@ -96,16 +103,15 @@ local function forget_events(kept, count, id)
 end
 
 local function settle_events()
-  if #told == 0 then return end
+  if told_n == 0 then return end
   local kept = string.match(ARGV[3], '^%d+')
-  for first = 1, #told, TOLD_AT_ONCE do
-    local last, fields = math.min(first + TOLD_AT_ONCE - 1, #told), {}
-    for n = 0, last - first do fields[2 * n + 1], fields[2 * n + 2] = FIELDS[n], told[first + n] end
-    local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', kept, '*', unpack(fields))
+  for first = 1, told_n, TOLD_AT_ONCE do
+    local last = math.min(first + TOLD_AT_ONCE - 1, told_n)
+    local id = redis.pcall('XADD', key(EVENTS), 'MAXLEN', '~', kept, '*', unpack(told, 2 * first - 1, 2 * last))
     if type(id) == 'string' then
       publish(id, first, last)
       if last > first then forget_events(kept, last - first + 1, id) end
     end
   end
-  told = {}
+  told, told_n = {}, 0
 end

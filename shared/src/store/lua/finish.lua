@@ -43,31 +43,48 @@ local function answer(item)
   reply[#reply + 1] = item
 end
 
-local function show(code, job, envelope, out, errors)
-  local parents = {}
-  for parent in string.gmatch(job.parents or '', '[^,]+') do
-    table.insert(parents, look('GET', key(OUT, parent)) or 'null')
+local function show(code, job, record, item, out, errors)
+  local parents = NONE
+  if job.parents then
+    parents = {}
+    for parent in string.gmatch(job.parents, '[^,]+') do table.insert(parents, look('GET', key(OUT, parent)) or 'null') end
   end
-  job.text = job_text(job)
-  job_to(reply, code, job.text, envelope, errors, parents)
+  job_to(reply, code, record, item.envelope, errors, parents)
   answer(out)
+end
+
+local function errors_of(item)
+  return look('LRANGE', key(ERRORS, item.id), 0, -1) or NONE
 end
 
 local function show_as_it_is(code, item)
   local job = job_read(item.id)
   if not job then return answer('gone') end
-  show(code, job, item.envelope, look('GET', key(OUT, job.id)) or '', look('LRANGE', key(ERRORS, job.id), 0, -1) or NONE)
+  job.text = job_text(job)
+  show(code, job, job.text, item, look('GET', key(OUT, job.id)) or '', errors_of(item))
 end
 
 -- What a job became that has just completed is known. Its first attempt has left nothing before.
-local function show_completed(job, item)
+local function show_completed(job, record, item)
   local is_first = string.sub(job.lease, 1, 2) == '1-'
-  local out = (is_first or item.json ~= '') and item.json or look('GET', key(OUT, job.id)) or ''
-  show('ok', job, item.envelope, out, is_first and NONE or look('LRANGE', key(ERRORS, job.id), 0, -1) or NONE)
+  local out = (is_first or item.json ~= '') and item.json or look('GET', key(OUT, item.id)) or ''
+  show('ok', job, record, item, out, is_first and NONE or errors_of(item))
+end
+
+-- Whether it ended in the usual way. Nothing was done where it did not: another end of it may have come before, in this call or
+-- by this very request, or whoever presents itself has no right to it.
+local function presented_usually(item)
+  if not item.life or records[item.id] ~= item.record or string.find(before, item.id, 1, true) then return false end
+  if refusal(item.life, item) or item.lease ~= '' and item.lease ~= item.life.lease then return false end
+  local record = usual_complete(item)
+  if item.lease == '' then ended[#ended + 1] = item.id end
+  show_completed(item.life, record, item)
+  return true
 end
 
 local function presented(item)
-  local job = item.job
+  if presented_usually(item) then return end
+  local job = job_read(item.id)
   if not job then return answer('gone') end
   -- Another end of it by this very request.
   if string.find(before, item.id, 1, true) then return show_as_it_is('ok', item) end
@@ -77,9 +94,20 @@ local function presented(item)
   if not by_lease then item.lease = job.lease end
   code = end_attempt(item)
   if code == 'ok' and not by_lease then table.insert(ended, item.id) end
-  if code == 'ok' and item.outcome == 'completed' then return show_completed(job, item) end
+  if code == 'ok' and item.outcome == 'completed' then
+    job.text = job_text(job)
+    return show_completed(job, job.text, item)
+  end
   if code == 'ok' or code == 'done' then return show_as_it_is(code, item) end
   answer(code .. '\n' .. job.state)
+end
+
+-- By its lease, and without more of an answer than a code.
+local function reported(item)
+  if not usual_active(item) or item.lease ~= item.life.lease then return end_attempt(item) end
+  usual_check()
+  usual_complete(item)
+  return 'ok'
 end
 
 return function()
@@ -95,7 +123,8 @@ return function()
   while ARGV[i] do
     local item = { id = ARGV[i], lease = ARGV[i + 1], outcome = ARGV[i + 2], json = '', summary = '' }
     n, i = n + 1, i + 3
-    ids[n], items[n], names[n] = item.id, item, KEYS[k]
+    item.key = KEYS[k]
+    ids[n], items[n], names[n] = item.id, item, item.key
     if item.outcome == '' then
       item.outcome = 'completed'
       k = k + (wants_answers and 4 or 1)
@@ -119,14 +148,16 @@ return function()
     local envelopes = redis.call('MGET', unpack(keys_of(ENV, ids)))
     -- Callers that do not know each other share this call: what is wrong with the job of one stops it before it has begun.
     for place, item in ipairs(items) do
-      item.job, item.envelope = job_read(item.id), envelopes[place]
-      if item.job and item.outcome == 'completed' then check_move(item.job, 'completed')
-      elseif item.job then check_indexes(item.job) end
+      item.envelope = envelopes[place]
+      local job = not usual_active(item) and job_read(item.id)
+      if item.life then usual_check()
+      elseif job and item.outcome == 'completed' then check_move(job, 'completed')
+      elseif job then check_indexes(job) end
     end
   end
 
   for _, item in ipairs(items) do
-    if wants_answers then presented(item) else reply[#reply + 1] = end_attempt(item) end
+    if wants_answers then presented(item) else reply[#reply + 1] = reported(item) end
   end
   count_minutes()
   if #ended > 0 then redis.call('SET', key(DONE, request), before .. table.concat(ended, ',') .. ',', 'PX', DONE_KEPT_MS) end

@@ -72,8 +72,8 @@ local function apply(item)
   if how.fires then
     if not item.exists then start(item) end
     -- As `tell` does, with the data made at once with what stands before it.
-    told[#told + 1] = 'cron.triggered\ncron\n' .. name .. '\n{"cron_name":"' .. name .. '","job_id":"' .. id
-      .. how.told_of_job .. item.runs .. how.told .. item.extra .. '}'
+    tell_lines('cron.triggered\ncron\n' .. name .. '\n{"cron_name":"' .. name .. '","job_id":"' .. id
+      .. how.told_of_job .. item.runs .. how.told .. item.extra .. '}')
     decided = '\0d\0fired\0j\0' .. id .. how.row
   else
     local live = (item.live or NONE)[1]

@@ -19,7 +19,7 @@ local function next_seq(queue)
   local reserved = seqs[queue]
   if not reserved or reserved.next > reserved.last then
     local n = expected[queue] or 1
-    local last = redis.call('HINCRBY', usual_key(QUEUE, queue), 'seq', text(n))
+    local last = redis.call('HINCRBY', kept_key(QUEUE, queue), 'seq', text(n))
     if last == n then
       redis.pcall('SADD', key(QUEUES), queue)
       redis.pcall('HSETNX', key(QUEUE, queue), 'created', NOW)
@@ -44,7 +44,7 @@ local indexes
 local function index_of(job, state)
   if state == 'available' then
     if job.waits then return 'list', key(WAIT, job.cron) end
-    return 'zset', usual_key(READY, job.queue)
+    return 'zset', kept_key(READY, job.queue)
   end
   local how = job.dead and 'dead' or state
   local index = indexes[how]
@@ -57,7 +57,7 @@ end
 
 -- A queue counts its jobs; when it cannot any further it takes none.
 local function check_queue(queue)
-  local name = usual_key(QUEUE, queue)
+  local name = kept_key(QUEUE, queue)
   if sound[name] then return end
   if tonumber(redis.call('HGET', name, 'seq') or '0') >= SEQ_MAX then
     error({ err = 'ERR queue ' .. queue .. ' has given away all of its places' })
@@ -100,7 +100,7 @@ end
 
 -- The keys that any transition of this job will touch.
 local function check_indexes(job)
-  check('ZCARD', usual_key(READY, job.queue))
+  check('ZCARD', kept_key(READY, job.queue))
   check('ZCARD', key(DUE))
   check('ZCARD', key(LEASES))
   check_queue(job.queue)

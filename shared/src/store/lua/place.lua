@@ -16,7 +16,10 @@ end
 
 -- As many at once as Lua can hand on.
 local function each_part(list, act)
-  for from = 1, #list, ARGS_MAX do act(unpack(list, from, math.min(from + ARGS_MAX - 1, #list))) end
+  local n = #list
+  if n == 0 then return end
+  if n <= ARGS_MAX then return act(unpack(list)) end
+  for from = 1, n, ARGS_MAX do act(unpack(list, from, math.min(from + ARGS_MAX - 1, n))) end
 end
 
 -- Gives a job its place in a sorted set; without a score it loses it. The last word counts.
@@ -80,7 +83,7 @@ local function settle()
   end
   for queue, of in pairs(counts) do
     for state, delta in pairs(of) do
-      if delta ~= 0 then redis.pcall('HINCRBY', usual_key(QUEUE, queue), state, text(delta)) end
+      if delta ~= 0 then redis.pcall('HINCRBY', kept_key(QUEUE, queue), state, text(delta)) end
     end
   end
   for queue, times in pairs(rings) do

@@ -27,7 +27,7 @@ end
 
 -- The same, for a name that one call meets over and over.
 local names
-local function usual_key(kind, name)
+local function kept_key(kind, name)
   local of = names[kind]
   if not of then
     of = {}
