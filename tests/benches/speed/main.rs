@@ -74,7 +74,7 @@ async fn measure(name: &str, scale: Scale) -> Vec<Figure> {
         "enqueue" => enqueue::measure(scale).await,
         "fire" => fire::measure(scale).await,
         "latency" => latency::measure(scale).await,
-        "depth" => depth::measure(scale).await,
+        "depth" => depth::measure().await,
         "entries" => entries::measure(scale).await,
         "http" => http::measure(scale).await,
         "memory" => memory::measure(scale).await,
