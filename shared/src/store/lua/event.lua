@@ -37,7 +37,7 @@ each_call(function() told, told_n = {}, 0 end)
 -- Tells what happened, in four such lines.
 local function tell_lines(lines)
   local n = 2 * told_n
-  told[n + 1], told[n + 2] = FIELDS[told_n] or FIELDS[told_n % TOLD_AT_ONCE], lines
+  told[n + 1], told[n + 2] = FIELDS[told_n % TOLD_AT_ONCE], lines
   told_n = told_n + 1
 end
 
