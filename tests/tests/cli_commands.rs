@@ -320,6 +320,10 @@ async fn a_scheduler_serves_until_it_is_told_to_stop() {
     let line: Value = serde_json::from_str(&line).expect("a JSON line");
     let url = format!("http://{}", line["http.address"].as_str().expect("an address"));
     let http = reqwest::Client::new();
+    // What is refused at the door is a request too, of its route.
+    let strange = http.get(format!("{url}/ojs/v1/cron")).header("ojs-version", "2.0");
+    assert_eq!(strange.send().await.expect("an answer").status(), 422);
+    assert_eq!(http.get(format!("{url}/nowhere")).send().await.expect("an answer").status(), 404);
     let metrics = until_some("metrics of a request and of a leader", async || {
         http.get(format!("{url}/ojs/v1/cron")).send().await.expect("an answer");
         let metrics = http.get(format!("{url}/metrics")).send().await.expect("an answer");
@@ -328,10 +332,10 @@ async fn a_scheduler_serves_until_it_is_told_to_stop() {
         (metrics.contains("carillon_leader 1") && metrics.contains("carillon_http_requests_total")).then_some(metrics)
     })
     .await;
-    assert!(
-        metrics.contains(r#"carillon_http_requests_total{route="/ojs/v1/cron",method="GET",status="200"}"#),
-        "{metrics}"
-    );
+    for (route, status) in [("/ojs/v1/cron", 200), ("/ojs/v1/cron", 422), ("none", 404)] {
+        let line = format!(r#"carillon_http_requests_total{{route="{route}",method="GET",status="{status}"}}"#);
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
 
     let port = url.rsplit(':').next().expect("a port");
     let second = run(&name, &["serve", "--port", port, "--log", "error"]).await;

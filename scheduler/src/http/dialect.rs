@@ -4,10 +4,9 @@
 //! those that do not may compare the type as a whole. Each gets the type that it understands.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use carillon_shared::id::{JobId, Partition};
 
@@ -36,64 +35,73 @@ impl Dialect {
     }
 }
 
-/// The id of a request, to be found in its extensions.
-#[derive(Debug, Clone)]
-pub(super) struct RequestId(pub(super) String);
-
-/// Carries out a request and dresses its answer.
-pub(super) async fn dress(State(api): State<ApiState>, mut request: Request, next: Next) -> Response {
-    let dialect = Dialect::of(request.headers());
-    let id = request_id(&api, request.headers());
-    let is_head = request.method() == Method::HEAD;
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let response = match check_version(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
-    };
-    let mut response = enveloped(response, &id, is_head);
-    let headers = response.headers_mut();
-    headers.insert(OJS_VERSION, HeaderValue::from_static("1.0"));
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    if dialect == Dialect::Sdk && headers.get(CONTENT_TYPE).is_some_and(|kind| kind == OJS_JSON) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(OJS_JSON_FOR_SDKS));
-    }
-    response
+/// What the answer to a request will have, whatever it is.
+pub(super) struct Dress {
+    dialect: Dialect,
+    /// The id of the request, as it stands in headers, logs and errors.
+    id: HeaderValue,
+    is_head: bool,
 }
 
-/// Puts an error into its envelope, whoever answered it.
-fn enveloped(response: Response, id: &str, is_head: bool) -> Response {
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
-        return response;
+impl Dress {
+    pub(super) fn of(api: &ApiState, request: &Request) -> Self {
+        let headers = request.headers();
+        Self { dialect: Dialect::of(headers), id: request_id(api, headers), is_head: request.method() == Method::HEAD }
     }
-    let (mut parts, rest) = response.into_parts();
-    let error = match parts.extensions.remove::<ApiError>() {
-        Some(error) => error,
-        // A page that is complete with its status, such as a degraded health.
-        None if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == OJS_JSON) => {
-            return Response::from_parts(parts, rest);
+
+    pub(super) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn put_on(self, response: Response) -> Response {
+        let mut response = self.enveloped(response);
+        let headers = response.headers_mut();
+        headers.insert(OJS_VERSION, HeaderValue::from_static("1.0"));
+        headers.insert(REQUEST_ID, self.id);
+        if self.dialect == Dialect::Sdk && headers.get(CONTENT_TYPE).is_some_and(|kind| kind == OJS_JSON) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(OJS_JSON_FOR_SDKS));
         }
-        None => ApiError::of_status(status),
-    };
-    let text = error.to_json(id).to_string();
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(OJS_JSON));
-    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-    Response::from_parts(parts, if is_head { Body::empty() } else { text.into() })
+        response
+    }
+
+    /// Puts an error into its envelope, whoever answered it.
+    fn enveloped(&self, response: Response) -> Response {
+        let status = response.status();
+        if !status.is_client_error() && !status.is_server_error() {
+            return response;
+        }
+        let (mut parts, rest) = response.into_parts();
+        let error = match parts.extensions.remove::<ApiError>() {
+            Some(error) => error,
+            // A page that is complete with its status, such as a degraded health.
+            None if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == OJS_JSON) => {
+                return Response::from_parts(parts, rest);
+            }
+            None => ApiError::of_status(status),
+        };
+        let text = error.to_json(self.id()).to_string();
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(OJS_JSON));
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        Response::from_parts(parts, if self.is_head { Body::empty() } else { text.into() })
+    }
 }
 
 /// The id that the client gave, if it can stand in a header and a log, else a new one.
-fn request_id(api: &ApiState, headers: &HeaderMap) -> String {
-    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let valid = |id: &&str| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic());
-    given
-        .filter(valid)
-        .map_or_else(|| format!("req_{}", JobId::random(api.store().clock().now(), Partition(0))), str::to_owned)
+fn request_id(api: &ApiState, headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID);
+    let is_valid =
+        |id: &&HeaderValue| !id.is_empty() && id.len() <= 128 && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    // Copied, because a request may wait, and what it was read from is as large as all that came with it.
+    let id = match given.filter(is_valid) {
+        Some(given) => HeaderValue::from_bytes(given.as_bytes()),
+        None => HeaderValue::try_from(format!("req_{}", JobId::random(api.store().clock().now(), Partition(0)))),
+    };
+    // Neither has anything that a header cannot say.
+    id.unwrap_or(HeaderValue::from_static("req_none"))
 }
 
 /// Any version 1, whatever follows: `1`, `1.0`, `1.0.0-rc.1`.
-fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(version) = headers.get(OJS_VERSION) else { return Ok(()) };
     let version = version.to_str().unwrap_or_default().trim();
     match version.split(['.', '-']).next() {
@@ -106,7 +114,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// What is answered after a handler panicked.
-pub(super) fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+pub(super) fn after_panic() -> Response {
     // The panic itself has been logged, with its place, by the process's panic hook.
     ApiError::internal("the server failed on this request").into_response()
 }

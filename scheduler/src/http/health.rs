@@ -1,4 +1,5 @@
-//! Whether this server lives, and whether it can work. These routes ask for no key: those who watch have none.
+//! Whether this server lives, and whether it can work. These routes ask for no key, since those who watch have
+//! none; `/metrics` asks for it.
 
 use std::time::Instant;
 
@@ -16,6 +17,14 @@ use super::ApiState;
 use super::error::ApiError;
 use super::reply::Reply;
 
+/// The routes that ask for no key.
+const OPEN: [&str; 5] = ["/ojs/v1/health", "/health", "/livez", "/readyz", "/ready"];
+
+/// Whether a route, as it is declared, asks for no key.
+pub(super) fn is_open(route: &str) -> bool {
+    OPEN.contains(&route)
+}
+
 pub(super) fn routes() -> Router<ApiState> {
     Router::new()
         .route("/ojs/v1/health", get(health))
@@ -23,10 +32,7 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/livez", get(alive))
         .route("/readyz", get(ready))
         .route("/ready", get(ready))
-}
-
-pub(super) fn metric_routes() -> Router<ApiState> {
-    Router::new().route("/metrics", get(metrics))
+        .route("/metrics", get(metrics))
 }
 
 /// What Redis answered, if it did.

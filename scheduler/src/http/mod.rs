@@ -1,8 +1,9 @@
 //! The HTTP face: the Open Job Spec over HTTP, and what operators need beside it.
 //!
 //! A handler reads the request, asks the [`Client`] for a use case, and shows the outcome.
-//! Around all of them stand, from the outside: headers and error envelopes (`dialect`), panics caught, requests measured
-//! (`observe`), and the key asked for (`auth`) on every route but those that tell whether we live.
+//! Around all of them stands one `door`: it asks for a version that we speak (`dialect`), then for the key (`auth`) on every route
+//! but those that tell whether we live; it answers for a handler that panics, measures what is answered, refusals too (`observe`),
+//! and gives every answer its headers and every error its envelope (`dialect`).
 //!
 //! | method and path | answer |
 //! |---|---|
@@ -42,14 +43,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
 use carillon_shared::client::Client;
 use carillon_shared::config::{Access, SchedulerConfig};
 use carillon_shared::store::Store;
 use carillon_shared::telemetry::MetricsHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 mod acks;
 mod admin;
@@ -61,6 +60,7 @@ mod connection;
 mod cron;
 mod dead_letter;
 mod dialect;
+mod door;
 mod error;
 mod events;
 mod fetch;
@@ -91,6 +91,7 @@ mod why;
 mod workers;
 
 pub(crate) use backfill::backfilled_to_json;
+use door::Door;
 pub use limits::Limits;
 pub(crate) use serve::serve_among;
 pub use serve::{serve, serve_with};
@@ -110,6 +111,7 @@ struct Inner {
     polls: Arc<Semaphore>,
     conformance_directives: bool,
     admin_reset: bool,
+    visits: observe::Visits,
     started: Instant,
 }
 
@@ -146,6 +148,7 @@ impl ApiState {
             stop,
             conformance_directives: http.conformance_directives,
             admin_reset: http.admin_reset,
+            visits: observe::Visits::default(),
             started: Instant::now(),
         }))
     }
@@ -169,7 +172,7 @@ impl ApiState {
 
 /// Every route.
 pub fn router(api: ApiState) -> Router {
-    let guarded = Router::new()
+    Router::new()
         .merge(cron::routes())
         .merge(why::routes())
         .merge(jobs::routes())
@@ -190,14 +193,9 @@ pub fn router(api: ApiState) -> Router {
         .merge(inbox::routes())
         .merge(events::routes())
         .merge(manifest::routes())
-        .merge(health::metric_routes())
+        .merge(health::routes())
         .fallback(dialect::no_route)
         .method_not_allowed_fallback(dialect::no_method)
-        .layer(from_fn_with_state(api.clone(), auth::guard));
-    let open = health::routes().method_not_allowed_fallback(dialect::no_method);
-    open.merge(guarded)
-        .layer(from_fn(observe::measure))
-        .layer(CatchPanicLayer::custom(dialect::after_panic))
-        .layer(from_fn_with_state(api.clone(), dialect::dress))
+        .layer(Door(api.clone()))
         .with_state(api)
 }

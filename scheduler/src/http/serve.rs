@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -77,7 +77,7 @@ pub(crate) async fn serve_among(
 struct Server {
     router: Router,
     limits: Limits,
-    builder: Builder<TokioExecutor>,
+    builder: Builder,
     graceful: GracefulShutdown,
     permits: Arc<Semaphore>,
     peers: Arc<Peers>,
@@ -85,8 +85,8 @@ struct Server {
 
 impl Server {
     fn new(router: Router, limits: Limits, peers: Arc<Peers>) -> Self {
-        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header);
+        let mut builder = Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.header);
         let permits = Arc::new(Semaphore::new(limits.connections_max));
         Self { router, limits, builder, graceful: GracefulShutdown::new(), permits, peers }
     }
@@ -100,7 +100,7 @@ impl Server {
         };
         let io = self.watched(socket, counted);
         let service = TowerToHyperService::new(self.router.clone());
-        let connection = self.graceful.watch(self.builder.serve_connection(io, service).into_owned());
+        let connection = self.graceful.watch(self.builder.serve_connection(io, service));
         connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, error = %error, "a connection broke off");

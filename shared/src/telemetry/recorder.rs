@@ -74,6 +74,7 @@ pub fn serve_metrics(address: SocketAddr) -> Result<JoinHandle<()>, MetricsError
     }))
 }
 
+/// Without a time after which idle metrics are forgotten: some are held by those who count.
 fn builder() -> PrometheusBuilder {
     let builder = PrometheusBuilder::new().set_buckets(&BUCKETS_SECONDS);
     builder.expect("the list of buckets is not empty")

@@ -47,7 +47,17 @@ async fn with_a_key_every_route_but_health_needs_it() {
     }
     for path in ["/ojs/v1/health", "/health", "/livez", "/readyz", "/ready"] {
         assert_eq!(api.get(path).await.status, 200, "{path}");
+        assert_eq!(answer(api.request("HEAD", path)).await.status, 200, "{path}");
+        answer(api.request("POST", path)).await.refused(405, "invalid_request", None);
+        let strange = answer(api.request("GET", path).header("ojs-version", "2.0")).await;
+        strange.refused(422, "unsupported", None);
     }
+    for path in ["/health/", "/livez/x", "/ready/", "/%6civez", "//livez"] {
+        assert_eq!(api.get(path).await.status, 401, "{path}");
+    }
+    // Who speaks another language is told that first.
+    let strange = answer(api.request("GET", "/ojs/v1/cron").header("ojs-version", "2.0")).await;
+    strange.refused(422, "unsupported", None);
 }
 
 #[tokio::test]
