@@ -23,7 +23,17 @@ pub(super) fn json(field: &str, value: prost_types::Value) -> Result<Value, RpcE
 
 /// The JSON object that a struct of a message is.
 pub(super) fn object(field: &str, members: Struct) -> Result<Map<String, Value>, RpcError> {
-    members.fields.into_iter().map(|(name, value)| Ok((name, json(field, value)?))).collect()
+    members.fields.into_iter().map(|(name, value)| Ok((named(field, name)?, json(field, value)?))).collect()
+}
+
+/// What has a member of such a name would be read as something else when it is read again.
+const RESERVED: &str = "$serde_json::private::";
+
+fn named(field: &str, name: String) -> Result<String, RpcError> {
+    if name.starts_with(RESERVED) {
+        return Err(RpcError::invalid(field, format!("{field} has a member whose name begins with `{RESERVED}`")));
+    }
+    Ok(name)
 }
 
 /// The JSON array that the values of a message are.
@@ -101,6 +111,14 @@ mod tests {
     fn everything_else_comes_back_as_it_went() {
         let value = json!({"a": [null, true, "x", [], {}, -1, 2.5], "b": {"c": {"d": []}}});
         assert_eq!(json("args", message(&value)), Ok(value));
+    }
+
+    #[test]
+    fn names_under_which_something_else_would_be_read_are_refused() {
+        for name in ["RawValue", "Number"] {
+            let value = json!([{"deep": {(format!("$serde_json::private::{name}")): "1"}}]);
+            assert_eq!(json("args", message(&value)).expect_err("a refusal").field, "args");
+        }
     }
 
     #[test]
