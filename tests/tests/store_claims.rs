@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use carillon_shared::client::{Client, Fetch, WorkerSaid};
 use carillon_shared::id::Partition;
+use carillon_shared::job::JobState;
 use carillon_shared::name::{QueueName, WorkerId};
 use carillon_shared::store::{
     AttemptEnd, Claim, Claimed, EndReply, Ending, EventCursor, NewJob, Store, StoreOptions, WorkerOrder,
@@ -264,6 +265,38 @@ async fn a_job_whose_record_cannot_be_read_holds_up_no_other() {
     let claimed = store.claim(&claim(10, LEASE)).await.expect("Redis is there");
     assert_eq!(whose(&claimed), [("test-worker".to_owned(), 1)]);
     assert!(store.claim(&claim(10, LEASE)).await.expect("Redis is there").is_empty());
+}
+
+#[tokio::test]
+async fn a_job_whose_envelope_cannot_be_read_is_a_dead_letter_and_holds_up_no_other() {
+    let store = store().await;
+    let mut connection = shared().connection().await;
+    let deep = format!(r#"{{"type":"echo","args":[{}{}]}}"#, "[".repeat(200), "]".repeat(200));
+    let mut broken = Vec::new();
+    for text in [
+        "",
+        "{",
+        "{}",
+        "null",
+        "[]",
+        r#"["echo","default",[]]"#,
+        r#"{"type":"echo","args":["\ud800"]}"#,
+        r#"{"type":"echo","args":[{"$serde_json::private::RawValue":"x"}]}"#,
+        &deep,
+    ] {
+        let job = enqueue(&store, &json!({"type": "echo", "args": [0]})).await;
+        let key = store.keys().partition(Partition(0)).envelope(job);
+        redis::cmd("SET").arg(key).arg(text).exec_async(&mut connection).await.expect("Redis is there");
+        broken.push((job, text));
+    }
+    enqueue(&store, &json!({"type": "echo", "args": [1]})).await;
+    let fetch = Fetch { queues: vec![QueueName::default()], count: 100, worker: None, visibility: None };
+    let fetched = Client::new(store.clone()).fetch(fetch).await.expect("Redis is there");
+    assert_eq!(fetched.iter().map(|job| job.envelope["args"].clone()).collect::<Vec<_>>(), [json!([1])]);
+    for (job, text) in broken {
+        let record = store.job(job).await.expect("Redis is there").expect("the job").record;
+        assert_eq!((record.state, record.dead), (JobState::Discarded, true), "{text}");
+    }
 }
 
 #[tokio::test]
