@@ -142,15 +142,24 @@ fn hex(byte: u8) -> [u8; 2] {
     [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Where the digits of each byte stand.
-        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-        let mut text = [b'-'; 36];
+/// Where the digits of each byte stand in the text of an id, and where dashes do.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+const CHARS: usize = 36;
+
+impl JobId {
+    fn written(self, text: &mut [u8; CHARS]) -> &str {
+        text.fill(b'-');
         for (byte, place) in self.0.into_iter().zip(PLACES) {
             [text[place], text[place + 1]] = hex(byte);
         }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.written(&mut [0; CHARS]))
     }
 }
 
@@ -168,24 +177,28 @@ impl FromStr for JobId {
 }
 
 fn parse(text: &[u8]) -> Option<[u8; 16]> {
-    if text.len() != 36 || [8, 13, 18, 23].iter().any(|&dash| text[dash] != b'-') {
+    let text: &[u8; CHARS] = text.try_into().ok()?;
+    if DASHES.iter().any(|&dash| text[dash] != b'-') {
         return None;
     }
-    let mut digits = text.iter().enumerate().filter(|(i, _)| !matches!(i, 8 | 13 | 18 | 23)).map(|(_, c)| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    });
     let mut bytes = [0; 16];
-    for byte in &mut bytes {
-        *byte = digits.next()?? << 4 | digits.next()??;
+    for (byte, place) in bytes.iter_mut().zip(PLACES) {
+        *byte = digit(text[place])? << 4 | digit(text[place + 1])?;
     }
     (bytes[6] >> 4 == 7 && bytes[8] >> 6 == 0b10).then_some(bytes)
 }
 
+fn digit(char: u8) -> Option<u8> {
+    match char {
+        b'0'..=b'9' => Some(char - b'0'),
+        b'a'..=b'f' => Some(char - b'a' + 10),
+        _ => None,
+    }
+}
+
 impl Serialize for JobId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.written(&mut [0; CHARS]))
     }
 }
 
@@ -227,6 +240,10 @@ mod tests {
             "019501a2-3b4c-7d5e-cf6a-1b2c3d4e5f6a",
             "019501a23b4c7d5e8f6a1b2c3d4e5f6a",
             "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f6ä",
+            "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5fä",
+            "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f6g",
+            "019501a2-3b4c-7d5e-8f6a-1b2c3d4e5f-a",
+            "019501a2-3b4c-7d5e-8f6a01b2c3d4e5f6a",
         ] {
             assert!(text.parse::<JobId>().is_err(), "{text}");
         }

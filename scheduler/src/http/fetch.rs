@@ -38,8 +38,19 @@ pub(super) fn routes() -> Router<ApiState> {
 async fn fetch(State(api): State<ApiState>, body: Json) -> Answer {
     let wish = Wish::read(&object(body.value)?)?;
     let jobs: Vec<String> = wish.granted(&api).await?.iter().map(Job::to_json_text).collect();
-    let first = jobs.first().map(|first| format!(r#","job":{first}"#)).unwrap_or_default();
-    Ok(Reply::text(StatusCode::OK, format!(r#"{{"jobs":[{}]{first}}}"#, jobs.join(","))))
+    Ok(Reply::text(StatusCode::OK, handed_out(&jobs)))
+}
+
+/// Those that were handed out; the first also by itself, for clients that ask for one.
+fn handed_out(jobs: &[String]) -> String {
+    let Some(first) = jobs.first() else { return r#"{"jobs":[]}"#.to_owned() };
+    let bytes: usize = jobs.iter().map(|job| job.len() + 1).sum();
+    let mut text = String::with_capacity(bytes + first.len() + 24);
+    for (n, job) in jobs.iter().enumerate() {
+        text.extend([if n == 0 { r#"{"jobs":["# } else { "," }, job]);
+    }
+    text.extend([r#"],"job":"#, first, "}"]);
+    text
 }
 
 /// What a worker asks for.
@@ -156,6 +167,14 @@ mod tests {
 
     fn read(value: &Value) -> Result<Wish, Refusal> {
         Wish::read(value.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn the_first_job_stands_among_all_and_by_itself() {
+        let text = |jobs: &[&str]| handed_out(&jobs.iter().copied().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(text(&[]), r#"{"jobs":[]}"#);
+        assert_eq!(text(&["1"]), r#"{"jobs":[1],"job":1}"#);
+        assert_eq!(text(&["1", "2", "3"]), r#"{"jobs":[1,2,3],"job":1}"#);
     }
 
     #[test]

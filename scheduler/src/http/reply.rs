@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 use super::dialect::OJS_JSON;
 use super::error::ApiError;
 
+/// What is said beside an object is this short as a rule.
+const MORE_BYTES: usize = 128;
+
 /// What handlers return.
 pub(super) type Answer = Result<Reply, ApiError>;
 
@@ -190,9 +193,10 @@ impl From<Twice> for Written {
         }
         let Twice { name, object, more } = twice;
         let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
-        let mut text = format!(r#"{{"{name}":{object},{members}"#);
+        let mut text = String::with_capacity(2 * object.len() + MORE_BYTES);
+        text.extend(["{\"", name, "\":", &object, ",", members]);
         for (name, value) in more {
-            text.push_str(&format!(r#","{name}":{value}"#));
+            text.extend([",\"", name, "\":", &written(&value)]);
         }
         text.push('}');
         Self(text)

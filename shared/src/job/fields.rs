@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use super::{Refusal, duration};
 use crate::clock::Timestamp;
 
+/// So many members are looked through one by one.
+const FEW: usize = 8;
+
 /// A JSON object, and the path under which the sender knows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
@@ -25,7 +28,15 @@ impl<'a> Fields<'a> {
     /// The member; `null` counts as absent.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&'a Value> {
-        self.map.get(name).filter(|value| !value.is_null())
+        self.member(name).filter(|value| !value.is_null())
+    }
+
+    /// A job is asked for some forty names, of which it has a few: to hash each costs more than to compare it with those.
+    fn member(&self, name: &str) -> Option<&'a Value> {
+        if self.map.len() > FEW {
+            return self.map.get(name);
+        }
+        self.map.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The path of a member.
@@ -37,7 +48,7 @@ impl<'a> Fields<'a> {
     /// A refusal of a member: what was expected, and what was found.
     #[must_use]
     pub fn refuse(&self, name: &str, expected: &str) -> Refusal {
-        let found = self.map.get(name).map_or_else(|| "nothing".to_owned(), shown);
+        let found = self.member(name).map_or_else(|| "nothing".to_owned(), shown);
         let path = self.path_of(name);
         Refusal::field(path.clone(), format!("{path} must be {expected}, found {found}"))
     }
@@ -172,6 +183,24 @@ fn shown(value: &Value) -> String {
                 short.push('…');
             }
             short
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_found_among_few_and_among_many() {
+        for others in [0, FEW - 2, FEW - 1, FEW, 3 * FEW] {
+            let mut map: Map<String, Value> = (0..others).map(|n| (format!("m{n}"), Value::Null)).collect();
+            map.insert("name".to_owned(), 7.into());
+            map.insert("nothing".to_owned(), Value::Null);
+            let fields = Fields::new(&map, "");
+            assert_eq!(fields.integer("name", 0, 9), Ok(Some(7)), "{others}");
+            assert_eq!((fields.find("nothing"), fields.find("nam"), fields.find("")), (None, None, None), "{others}");
+            assert!(fields.refuse("nothing", "more").message.contains("null"), "{others}");
         }
     }
 }

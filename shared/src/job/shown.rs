@@ -14,6 +14,9 @@ use super::{Job, JobState, RetryPolicy};
 use crate::id::JobId;
 use crate::name::QueueName;
 
+/// A job that says little needs no more.
+const SHOWN_BYTES: usize = 768;
+
 /// All of it, in this order.
 #[derive(Serialize)]
 struct Shown<S, B> {
@@ -26,8 +29,10 @@ struct Shown<S, B> {
 }
 
 pub(super) fn written(id: JobId, said: impl Serialize, became: impl Serialize) -> String {
+    let mut text = Vec::with_capacity(SHOWN_BYTES);
     // Texts and numbers in maps and lists: nothing that JSON cannot say.
-    serde_json::to_string(&Shown { specversion: "1.0", id, said, became }).unwrap_or_default()
+    let shown = serde_json::to_writer(&mut text, &Shown { specversion: "1.0", id, said, became });
+    shown.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default()
 }
 
 impl Job {

@@ -10,7 +10,6 @@ const PLACES: [&str; 13] = [
     "state", "attempt", "lease", "worker", "held", "started", "ended", "seq", "enqueued", "created", "request",
     "queue", "type",
 ];
-const PARTS: usize = 4;
 
 /// The lines of one record.
 pub(super) struct JobLines<'a> {
@@ -25,15 +24,23 @@ pub(super) struct JobLines<'a> {
 impl<'a> JobLines<'a> {
     /// Those of a text, which is the record of a job.
     pub(super) fn new(keys: &'a PartitionKeys, id: JobId, text: &'a str) -> Self {
-        let mut lines = text.splitn(PARTS, '\t').flat_map(|part| part.split('\n'));
-        let placed = PLACES.map(|_| lines.next().unwrap_or_default());
-        Self { keys, id, text, placed, notes: lines.filter_map(|line| line.split_once(' ')).collect() }
+        let mut notes = text;
+        let placed = PLACES.map(|_| cut(&mut notes));
+        Self { keys, id, text, placed, notes: notes.split('\n').filter_map(|line| line.split_once(' ')).collect() }
     }
 
     /// Whether there is no record.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
+}
+
+/// Takes away the first line, whether another follows or another part.
+fn cut<'a>(text: &mut &'a str) -> &'a str {
+    let end = text.bytes().position(|byte| matches!(byte, b'\n' | b'\t')).unwrap_or(text.len());
+    let (line, behind) = text.split_at(end);
+    *text = behind.get(1..).unwrap_or_default();
+    line
 }
 
 impl Named for JobLines<'_> {

@@ -33,7 +33,10 @@ impl Reply {
     /// The same where it stands.
     pub(crate) fn read(&self, i: usize) -> Result<Cow<'_, str>, StoreError> {
         match self.items.get(i) {
-            Some(Value::BulkString(bytes)) => Ok(String::from_utf8_lossy(bytes)),
+            // First as what it nearly always is, which is told much faster.
+            Some(Value::BulkString(bytes)) => {
+                Ok(str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
+            }
             Some(Value::SimpleString(text)) => Ok(text.into()),
             Some(Value::Int(number)) => Ok(number.to_string().into()),
             Some(Value::Nil) => Ok("".into()),
