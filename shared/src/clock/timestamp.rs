@@ -87,7 +87,7 @@ impl Sub<Duration> for Timestamp {
 const WRITTEN_MAX: usize = "2026-03-08T05:30:00.050Z".len();
 
 impl Timestamp {
-    /// Writes it down, digit by digit: every job that is shown shows several, and a general formatter takes five times as long.
+    /// Writes it down, digit by digit: every job that is shown shows several, and a general formatter takes three times as long.
     fn written(self, text: &mut [u8; WRITTEN_MAX]) -> &str {
         let at = self.to_chrono();
         text.copy_from_slice(b"0000-00-00T00:00:00.000Z");
