@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 
-use carillon_shared::client::{Client, Fetch, WorkerSaid};
+use carillon_shared::client::{Client, Fetch};
 use carillon_shared::id::Partition;
 use carillon_shared::job::JobState;
-use carillon_shared::name::{QueueName, WorkerId};
-use carillon_shared::store::{
-    AttemptEnd, Claim, Claimed, EndReply, Ending, EventCursor, NewJob, Store, StoreOptions, WorkerOrder,
-};
+use carillon_shared::name::QueueName;
+use carillon_shared::store::{AttemptEnd, Claim, Claimed, EndReply, Ending, EventCursor, NewJob, Store, StoreOptions};
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::redis::{Server, shared};
 use carillon_tests::snapshot::Snapshot;
@@ -125,7 +123,6 @@ async fn the_share_of_a_caller_that_has_gone_comes_back_and_the_others_have_thei
     for n in 0..6 {
         enqueue(client.store(), &json!({"type": "echo", "args": [n]})).await;
     }
-    // Nobody is asked about who does not say who he is: the claim for all of them is on its way.
     let fetch = Fetch { queues: vec![QueueName::default()], count: 1, worker: None, visibility: None };
     server.freeze();
     let mut callers: Vec<_> = (0..6)
@@ -150,30 +147,6 @@ async fn the_share_of_a_caller_that_has_gone_comes_back_and_the_others_have_thei
     assert_eq!(returned.job.envelope["args"][0], 1);
     assert!(returned.held.lease.as_ref().starts_with("2-"), "it was claimed before: {}", returned.held.lease);
     assert_eq!(returned.job.record.attempt, 1, "an attempt that nobody saw does not count");
-}
-
-#[tokio::test]
-async fn workers_that_wind_up_are_told_apart_from_those_that_ask_with_them() {
-    let server = Server::dedicated();
-    let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
-    let worker = |name: &str| name.parse::<WorkerId>().expect("a worker id");
-    for (name, state) in [("told", None), ("says", Some("draining")), ("works", Some("running"))] {
-        let said = WorkerSaid { state: state.map(str::to_owned), ..WorkerSaid::default() };
-        client.note_worker(&worker(name), said, &[]).await.expect("Redis is there");
-    }
-    assert!(client.order(&worker("told"), Some(WorkerOrder::Quiet)).await.expect("Redis is there"));
-    server.freeze();
-    let expected = [("told", true), ("says", true), ("works", false), ("unknown", false), ("told", true)];
-    let callers = expected.map(|(name, holds_back)| {
-        let (client, worker) = (client.clone(), worker(name));
-        tokio::spawn(async move { (client.holds_back(&worker).await.expect("Redis is there"), holds_back) })
-    });
-    until_all_wait().await;
-    server.thaw();
-    for caller in callers {
-        let (told, expected) = caller.await.expect("no panic");
-        assert_eq!(told, expected);
-    }
 }
 
 #[tokio::test]

@@ -48,34 +48,22 @@ pub(super) enum Fetched {
 }
 
 impl Client {
-    /// Hands out jobs, and none to a worker that winds up: one that is told to when it has asked already may be handed some yet.
+    /// Hands out jobs, and none to a worker that was told to wind up, or says that it does.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Vec<Job>, ClientError> {
         let fetch = Fetch { count: fetch.count.min(FETCH_MAX), ..fetch };
-        if self.is_held_back(&fetch).await? {
-            return Ok(Vec::new());
-        }
         let client = self.clone();
         let first = fetch.queues.first().map_or(0, |queue| self.store.keys().partition_of(queue).0);
         let fetches = &self.fetches[usize::from(first)];
         let fetched = fetches.ask(fetch.clone(), move |asked| send(client.clone(), asked)).await;
         let claimed = match fetched {
             Some(Fetched::Answered(claimed)) => claimed?,
-            // Which may be a while later.
-            Some(Fetched::Alone) | None if self.is_held_back(&fetch).await? => Vec::new(),
             Some(Fetched::Alone) | None => self.claimed(&fetch, vec![fetch.asker()?]).await?,
         };
         Ok(claimed.into_iter().map(|claimed| claimed.job).collect())
-    }
-
-    async fn is_held_back(&self, fetch: &Fetch) -> Result<bool, ClientError> {
-        match &fetch.worker {
-            Some(worker) => self.holds_back(worker).await,
-            None => Ok(false),
-        }
     }
 
     /// Claims for those who ask alike, each for so many.

@@ -22,7 +22,6 @@ mod flows;
 mod lane;
 mod pauses;
 mod runs;
-mod standings;
 mod why;
 mod workers;
 
@@ -39,7 +38,6 @@ pub use workers::WorkerSaid;
 use acks::Acks;
 use enqueues::{Enqueues, enqueue};
 use fetches::Fetches;
-use standings::Standings;
 
 /// Why something that a user asked for was not done.
 #[derive(Debug, thiserror::Error)]
@@ -119,8 +117,6 @@ pub struct Client {
     acks: Arc<[Arc<Acks>]>,
     /// One for each partition that a fetch asks first.
     fetches: Arc<[Arc<Fetches>]>,
-    /// One for all: workers are in no partition.
-    standings: Arc<Standings>,
 }
 
 impl Client {
@@ -131,7 +127,7 @@ impl Client {
         let enqueues = partitions().map(|_| Arc::default()).collect();
         let acks = partitions().map(|_| Arc::default()).collect();
         let fetches = partitions().map(|_| Arc::default()).collect();
-        Self { store, enqueues, acks, fetches, standings: Arc::default() }
+        Self { store, enqueues, acks, fetches }
     }
 
     /// The store.

@@ -58,12 +58,16 @@ impl Client {
     ) -> Result<Option<WorkerOrder>, ClientError> {
         let now = self.store.clock().now();
         let before = self.store.worker(worker).await?;
-        let is_new = before.is_none();
+        let (is_new, was_winding_up) = (before.is_none(), before.as_ref().is_some_and(WorkerInfo::is_winding_up));
         let mut info = before.unwrap_or_else(|| WorkerInfo::unknown(worker.clone(), now));
         said.into_info(&mut info);
         info.active_job_ids = running.to_vec();
         info.last_heartbeat_at = now;
         let order = self.store.note_worker(&info).await?;
+        let is_quiet = order.is_some() || info.is_winding_up();
+        if is_quiet || was_winding_up {
+            self.store.set_quiet(worker, is_quiet).await?;
+        }
         if is_new {
             let said = json!({"worker_id": worker, "queues": info.queues, "concurrency": info.concurrency});
             self.store.tell("worker.started", "workers", worker.as_str(), &said).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::connection::Arg;
 use super::job_item::JobItem;
+use super::quiet::Quiet;
 use super::{Held, Store, StoreError, script};
 use crate::clock::BootInstant;
 use crate::id::{JobId, Partition, nonce};
@@ -71,7 +72,8 @@ impl Claim {
 }
 
 impl Store {
-    /// Hands out jobs: those that are due are promoted first, then as many as asked for are claimed, queue after queue.
+    /// Hands out jobs: those that are due are promoted first, then as many as asked for are claimed, queue after queue. Who was
+    /// told to wind up, or says that it does, is handed none.
     ///
     /// # Errors
     ///
@@ -112,8 +114,14 @@ impl Store {
         whence: Whence,
     ) -> Result<Vec<Claimed>, StoreError> {
         let keys = self.key(partition);
-        let mut names =
-            vec![keys.due(), keys.leases(), keys.timeouts(), keys.claim(&claim.request), keys.ended("discarded")];
+        let mut names = vec![
+            keys.due(),
+            keys.leases(),
+            keys.timeouts(),
+            keys.claim(&claim.request),
+            keys.ended("discarded"),
+            keys.quiet(),
+        ];
         let lease_ms = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
         let mut args: Vec<Arg<'_>> = vec![
             claim.request.as_str().into(),
@@ -135,7 +143,8 @@ impl Store {
         let since = BootInstant::now();
         let reply = self.run(&script::claim, &keys, names, args).await?;
         self.heard(&reply, 1, since)?;
-        let (mut items, mut claimed) = (reply.items(2), Vec::new());
+        self.look_again(partition, &Quiet::read(&reply.read(2)?)).await;
+        let (mut items, mut claimed) = (reply.items(3), Vec::new());
         while !items.is_empty() {
             let text = items.text()?;
             let item = JobItem::read("claim", &text)?;

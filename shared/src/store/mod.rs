@@ -58,6 +58,7 @@ mod meta;
 mod orders;
 mod outlook;
 mod queues;
+mod quiet;
 mod recent;
 mod record;
 mod reply;

@@ -51,7 +51,7 @@ impl fmt::Display for WorkerOrder {
 }
 
 impl Store {
-    /// Tells a worker what to do, or takes the order back.
+    /// Tells a worker what to do, or takes the order back. Once this is done a worker that was told something is handed no jobs.
     ///
     /// # Errors
     ///
@@ -64,6 +64,7 @@ impl Store {
             }
             None => self.send(redis::cmd("DEL").arg(key)).await?,
         };
+        self.set_quiet(worker, order.is_some()).await?;
         let channel = self.keys().worker_channel(worker.as_str());
         self.send(redis::cmd("PUBLISH").arg(channel).arg(order.map_or("", WorkerOrder::as_str))).await?;
         Ok(())

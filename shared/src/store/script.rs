@@ -182,6 +182,7 @@ scripts! {
     runs_look: partition,
     ledger_trim: partition,
     tell: partition,
+    quiet: partition,
     leader_acquire: bare,
     leader_renew: bare,
     leader_release: bare,

@@ -102,7 +102,7 @@ impl Store {
         self.send(redis::cmd("DEL").arg(self.keys().order(worker))).await?;
         self.send(redis::cmd("ZREM").arg(self.keys().workers()).arg(worker.as_str())).await?;
         self.send(redis::cmd("ZREM").arg(self.keys().heard()).arg(worker.as_str())).await?;
-        Ok(())
+        self.set_quiet(worker, false).await
     }
 
     /// Lists the workers that were heard of within a minute, by name, with what each was told to do.
@@ -142,27 +142,6 @@ impl Store {
             Value::BulkString(json) => Ok(serde_json::from_slice(&json).ok()),
             _ => Ok(None),
         }
-    }
-
-    /// Of each of these workers what it was told to do, and what it last said of itself.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached.
-    pub async fn standings_of(
-        &self,
-        workers: &[&WorkerId],
-    ) -> Result<Vec<(Option<WorkerOrder>, Option<WorkerInfo>)>, StoreError> {
-        let mut get = redis::cmd("MGET");
-        for worker in workers {
-            get.arg(self.keys().order(worker)).arg(self.keys().worker(worker));
-        }
-        let found = Reply::new("worker", self.send(&get).await?)?;
-        let standing = |at: usize| {
-            let order = WorkerOrder::named(&found.read(2 * at)?);
-            Ok((order, serde_json::from_str(&found.read(2 * at + 1)?).ok()))
-        };
-        (0..workers.len()).map(standing).collect()
     }
 
     /// Tells an event of something that is in no partition. `data` is a JSON object.

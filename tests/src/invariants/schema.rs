@@ -5,7 +5,7 @@ use carillon_shared::store::{Keys, PartitionKeys};
 use crate::snapshot::Snapshot;
 
 pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Vec<String> {
-    const INSIDE: [&str; 37] = [
+    const INSIDE: [&str; 38] = [
         "job:",
         "env:",
         "out:",
@@ -43,6 +43,7 @@ pub(super) fn every_key_is_in_the_schema(keys: &Keys, snapshot: &Snapshot) -> Ve
         "running:",
         "minutes:",
         "done:",
+        "quiet",
     ];
     let outside = [
         keys.meta(),

@@ -6,7 +6,7 @@ use carillon_shared::id::{JobId, nonce};
 use carillon_shared::job::{Failure, RateLimit, Verdict};
 use carillon_shared::name::QueueName;
 use carillon_shared::store::{
-    AskedEnd, AttemptEnd, Ending, Held, Presented, QueueChange, Reclaim, Reclaimed, Right, Store,
+    AskedEnd, AttemptEnd, Ending, Held, Presented, QueueChange, Reclaim, Reclaimed, Right, Store, WorkerOrder,
 };
 use carillon_tests::redis::shared;
 use carillon_tests::store::{claim, claim_one, enqueue};
@@ -116,6 +116,11 @@ pub(crate) fn cases() -> Vec<Case> {
         case!(claim, "no more than may start", Nothing, |store| {
             let rate = RateLimit { starts: 0, window: LEASE };
             limited(store, QueueChange::Rate(Some(rate))).await
+        }),
+        case!(claim, "a worker that was told to be quiet", Nothing, |store| {
+            enqueue(&store, &plain()).await;
+            store.order(&claim(1, LEASE).askers[0].0, Some(WorkerOrder::Quiet)).await.expect("Redis is there");
+            claiming(&store)
         }),
         case!(claim, "a job that is not due", Nothing, |store| {
             enqueue(&store, &json!({"type": "echo", "args": [], "scheduled_at": "2999-01-01T00:00:00Z"})).await;

@@ -1,8 +1,9 @@
-//! Scripts of leadership, of the inbox, of workers, of telling and of rights: leader_*, seal, inbox_*, worker_note, tell,
-//! rights.
+//! Scripts of leadership, of the inbox, of workers, of telling and of rights: leader_*, seal, inbox_*, worker_note, quiet,
+//! tell, rights.
 
 use std::time::Duration;
 
+use carillon_shared::name::WorkerId;
 use carillon_shared::store::{Acquired, LeaderToken, Settlement, Store, WorkerInfo};
 use carillon_tests::redis::shared;
 use serde_json::json;
@@ -38,6 +39,10 @@ async fn push(store: &Store, items: usize) {
     }
 }
 
+fn quiet_worker() -> WorkerId {
+    "w".parse().expect("a worker id")
+}
+
 /// Settles one of two items that were taken.
 async fn settling(store: Store, place: usize, rejection: Option<&str>) -> Call {
     push(&store, 2).await;
@@ -68,6 +73,20 @@ pub(crate) fn cases() -> Vec<Case> {
         case!(worker_note, "what a worker says", Renewed, |store| {
             let info = WorkerInfo::unknown("w".parse().expect("a worker id"), store.clock().now());
             call!(store, info => store.note_worker(&info).await)
+        }),
+        case!(quiet, "a worker that is handed nothing", Renewed, |store| {
+            let worker = quiet_worker();
+            call!(store, worker => store.set_quiet(&worker, true).await)
+        }),
+        case!(quiet, "a worker that is handed jobs again", Once, |store| {
+            let worker = quiet_worker();
+            store.set_quiet(&worker, true).await.expect("Redis is there");
+            call!(store, worker => store.set_quiet(&worker, false).await)
+        }),
+        case!(quiet, "a worker that was told anew meanwhile", Nothing, |store| {
+            let worker = quiet_worker();
+            store.set_quiet(&worker, true).await.expect("Redis is there");
+            call!(store, worker => store.unset_quiet(P0, &worker, "1").await)
         }),
         case!(rights, "what this user may do", Nothing, |store| {
             call!(store => store.findings().await.map(|found| found.len()))

@@ -48,6 +48,7 @@ suffixes! {
     REAPER = "reaper",
     EVENTS = "events",
     TOLD = "told",
+    QUIET = "quiet",
 }
 
 #[cfg(test)]

@@ -2,17 +2,18 @@
 -- Hands out jobs to workers that ask for the same queues: at most as many as they ask for, over the queues in the order given,
 -- to the workers in the order given. Also when memory is full: what was taken in goes on, or nothing would ever become less.
 --
--- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, then per queue (each once): ready, queue, bell, rate.
+-- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, quiet, then per queue (each once): ready, queue, bell, rate.
 --       Limits that jobs share by a key: limit, running.
 -- ARGV  1 request nonce, 2 lease (ms), 3 capable of replay for (ms), 4 how long after its time limit an attempt is left to its
 --       worker (ms), 5 `1` to hand out only what this request was given before, 6 how many workers, then each with how many jobs it wants
 --       (at least 1; of all 1..100), then the queues.
--- Pre   phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
+-- Pre   whoever is `quiet` is given nothing but what this request was given before. Phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
 --       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached, nor one that the
 --       job shares with others by a key: such a job is passed over, and stays where it is.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
--- Reply {"ok", now, then the jobs, each by its id (job_to)}; the same jobs again when the same request is sent again.
+-- Reply {"ok", now, who of those who ask is quiet, each with until when (ms), then the jobs, each by its id (job_to)}; the same
+--       jobs again when the same request is sent again.
 
 local reply
 
@@ -73,6 +74,22 @@ local function limited(job, number)
   redis.call('PEXPIRE', key(LIMIT, job.limit), job.window_ms)
 end
 
+-- Those of them that are handed nothing, each with until when. Those who do not say who they are share a name that nobody is told
+-- anything by.
+local function quiet_among(queues_from)
+  if redis.call('EXISTS', key(QUIET)) == 0 then return NONE end
+  local quiet = {}
+  for i = 7, queues_from - 1, 2 do
+    local worker = arg(i)
+    local till = not quiet[worker] and worker ~= 'anonymous' and redis.call('ZSCORE', key(QUIET), worker)
+    if till and tonumber(till) > NOW_MS then
+      quiet[worker] = till
+      reply[3] = reply[3] .. worker .. ' ' .. till .. ' '
+    end
+  end
+  return quiet
+end
+
 -- What all jobs have in common that are handed out to a worker: its name and, when they are handed out for the first time, their
 -- life, deadline, and the end of their event.
 local askers
@@ -107,9 +124,8 @@ local function start(job, asker, request, lease_ms, window_ms)
 end
 
 return function()
-  reply, shared, askers = { 'ok', NOW_MS }, {}, {}
-  local request, lease_ms, wanted, queues_from = arg(1), arg(2), 0, 7 + 2 * tonumber(arg(6))
-  for i = 8, queues_from - 1, 2 do wanted = wanted + tonumber(arg(i)) end
+  reply, shared, askers = { 'ok', NOW_MS, '' }, {}, {}
+  local request, lease_ms, queues_from = arg(1), arg(2), 7 + 2 * tonumber(arg(6))
 
   local replay = redis.call('GET', key(CLAIM, request))
   if replay or arg(5) == '1' then
@@ -122,6 +138,12 @@ return function()
     end
     return reply
   end
+
+  local quiet, wanted = quiet_among(queues_from), 0
+  for i = 7, queues_from - 1, 2 do
+    if not quiet[arg(i)] then wanted = wanted + tonumber(arg(i + 1)) end
+  end
+  if wanted == 0 then return reply end
 
   if promote_due(100) > 0 then settle() end
 
@@ -167,9 +189,10 @@ return function()
   local replayable, envelopes = {}, envelopes_of(picked)
   local place_of_asker, asker, room = 5, nil, 0
   for i, job in ipairs(picked) do
-    if room == 0 then
+    while room == 0 do
       place_of_asker = place_of_asker + 2
-      asker, room = asker_of(arg(place_of_asker), request, lease_ms), tonumber(arg(place_of_asker + 1))
+      local worker = arg(place_of_asker)
+      if not quiet[worker] then asker, room = asker_of(worker, request, lease_ms), tonumber(arg(place_of_asker + 1)) end
     end
     room = room - 1
     replayable[i] = job.id

@@ -1,0 +1,167 @@
+//! Workers that are handed no jobs, because they were told to wind up or say that they do.
+
+use carillon_shared::client::{Client, Fetch, WorkerSaid};
+use carillon_shared::id::Partition;
+use carillon_shared::name::{QueueName, WorkerId};
+use carillon_shared::store::{Claim, Store, StoreOptions, WorkerOrder};
+use carillon_tests::redis::{Server, shared};
+use carillon_tests::store::{LEASE, a_millisecond, enqueue, options, store};
+use carillon_tests::wait::until_all_wait;
+use serde_json::json;
+
+fn worker(name: &str) -> WorkerId {
+    name.parse().expect("a worker id")
+}
+
+/// A heartbeat of a worker that says this of its state, if anything.
+async fn heartbeat(client: &Client, name: &str, state: Option<&str>) {
+    let said = WorkerSaid { state: state.map(str::to_owned), ..WorkerSaid::default() };
+    client.note_worker(&worker(name), said, &[]).await.expect("Redis is there");
+}
+
+async fn order(client: &Client, name: &str, order: Option<WorkerOrder>) {
+    assert!(client.order(&worker(name), order).await.expect("Redis is there"), "{name} was heard of");
+}
+
+fn fetch(name: Option<&str>, queue: &QueueName) -> Fetch {
+    Fetch { queues: vec![queue.clone()], count: 1, worker: name.map(worker), visibility: None }
+}
+
+/// How many jobs it is handed when it asks for one.
+async fn handed(client: &Client, name: &str) -> usize {
+    client.fetch(fetch(Some(name), &QueueName::default())).await.expect("Redis is there").len()
+}
+
+async fn jobs(store: &Store, count: usize) {
+    for n in 0..count {
+        enqueue(store, &json!({"type": "echo", "args": [n]})).await;
+    }
+}
+
+/// Until when it is noted that a worker is handed nothing (milliseconds).
+async fn noted(store: &Store, name: &str) -> Option<String> {
+    let key = store.keys().partition(Partition(0)).quiet();
+    shared().ask(&["ZSCORE", &key, name]).await
+}
+
+#[tokio::test]
+async fn those_who_wind_up_are_handed_nothing_and_those_who_ask_with_them_their_share() {
+    let server = Server::dedicated();
+    let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
+    for (name, state) in [("told", None), ("anonymous", None), ("says", Some("draining")), ("works", Some("running"))] {
+        heartbeat(&client, name, state).await;
+    }
+    order(&client, "told", Some(WorkerOrder::Quiet)).await;
+    order(&client, "anonymous", Some(WorkerOrder::Terminate)).await;
+    jobs(client.store(), 10).await;
+    server.freeze();
+    // Who does not say who they are go by a name that somebody may bear.
+    let expected =
+        [(Some("told"), 0), (Some("says"), 0), (Some("works"), 1), (None, 1), (Some("unknown"), 1), (Some("told"), 0)];
+    let callers = expected.map(|(name, count)| {
+        let (client, fetch) = (client.clone(), fetch(name, &QueueName::default()));
+        (name, count, tokio::spawn(async move { client.fetch(fetch).await }))
+    });
+    until_all_wait().await;
+    server.thaw();
+    for (name, count, caller) in callers {
+        let handed = caller.await.expect("no panic").expect("Redis is there");
+        assert_eq!(handed.len(), count, "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_holds_in_all_partitions_from_the_moment_it_is_given_until_it_is_taken_back() {
+    let options = StoreOptions { partitions: 8, ..options(&shared().url()) };
+    let client = Client::new(Store::open(options).await.expect("the test's Redis is there"));
+    heartbeat(&client, "w", None).await;
+    let queues: Vec<QueueName> = ["a", "b", "c", "d", "e", "f"].map(|name| name.parse().expect("a queue")).into();
+    for queue in &queues {
+        enqueue(client.store(), &json!({"type": "echo", "args": [], "queue": queue})).await;
+    }
+    for (told, count) in [(Some(WorkerOrder::Quiet), 0), (Some(WorkerOrder::Terminate), 0), (None, 1)] {
+        order(&client, "w", told).await;
+        for queue in &queues {
+            let handed = client.fetch(fetch(Some("w"), queue)).await.expect("Redis is there");
+            assert_eq!(handed.len(), count, "{queue}, {told:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_went_on_after_it_said_that_it_drains_is_handed_jobs_at_once() {
+    let client = Client::new(store().await);
+    jobs(client.store(), 1).await;
+    heartbeat(&client, "w", Some("draining")).await;
+    assert_eq!(handed(&client, "w").await, 0);
+    heartbeat(&client, "w", None).await;
+    assert_eq!(handed(&client, "w").await, 0, "what it leaves out stays as it said before");
+    heartbeat(&client, "w", Some("running")).await;
+    assert_eq!(handed(&client, "w").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_request_was_given_before_the_order_it_is_given_again() {
+    let client = Client::new(store().await);
+    jobs(client.store(), 2).await;
+    heartbeat(&client, "w", None).await;
+    let request = || Claim::new(worker("w"), vec![QueueName::default()], 1, LEASE);
+    let before = request();
+    assert_eq!(client.store().claim(&before).await.expect("Redis is there").len(), 1);
+    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    assert_eq!(client.store().claim(&before).await.expect("Redis is there").len(), 1, "its answer may have been lost");
+    assert_eq!(client.store().claim(&request()).await.expect("Redis is there").len(), 0);
+}
+
+#[tokio::test]
+async fn a_note_of_an_order_that_is_no_more_goes_with_the_next_claim() {
+    let client = Client::new(store().await);
+    jobs(client.store(), 1).await;
+    // As if an order had been taken back with a Redis that failed half way.
+    client.store().set_quiet(&worker("w"), true).await.expect("Redis is there");
+    assert_eq!((handed(&client, "w").await, handed(&client, "w").await), (0, 1));
+    assert_eq!(noted(client.store(), "w").await, None);
+}
+
+#[tokio::test]
+async fn an_order_that_was_not_noted_is_noted_with_the_next_heartbeat() {
+    let client = Client::new(store().await);
+    jobs(client.store(), 1).await;
+    heartbeat(&client, "w", None).await;
+    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    client.store().set_quiet(&worker("w"), false).await.expect("Redis is there");
+    heartbeat(&client, "w", None).await;
+    assert_eq!(handed(&client, "w").await, 0);
+}
+
+#[tokio::test]
+async fn a_worker_that_only_asks_for_jobs_stays_quiet() {
+    let client = Client::new(store().await);
+    heartbeat(&client, "w", None).await;
+    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    let store = client.store();
+    let first = noted(store, "w").await.expect("a note");
+    a_millisecond(store).await;
+    assert_eq!(handed(&client, "w").await, 0);
+    assert_eq!(noted(store, "w").await, Some(first.clone()), "a young note is not written anew");
+    // As if this were two hours later.
+    let earlier = first.parse::<i64>().expect("milliseconds") - 2 * 3_600_000;
+    let key = store.keys().partition(Partition(0)).quiet();
+    let _changed: i64 = shared().ask(&["ZADD", &key, &earlier.to_string(), "w"]).await;
+    assert_eq!(handed(&client, "w").await, 0);
+    let later = noted(store, "w").await.expect("a note").parse::<i64>().expect("milliseconds");
+    assert!(later > first.parse().expect("milliseconds"), "{first} {later}");
+    // And a note whose time has passed is none.
+    let _changed: i64 = shared().ask(&["ZADD", &key, "1", "w"]).await;
+    jobs(store, 1).await;
+    assert_eq!(handed(&client, "w").await, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_worker_that_is_struck_off() {
+    let client = Client::new(store().await);
+    heartbeat(&client, "w", None).await;
+    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    client.store().forget_worker(&worker("w")).await.expect("Redis is there");
+    assert_eq!(noted(client.store(), "w").await, None);
+}
