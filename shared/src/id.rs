@@ -145,14 +145,24 @@ fn hex(byte: u8) -> [u8; 2] {
 /// Where the digits of each byte stand in the text of an id, and where dashes do.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const DASHES: [usize; 4] = [8, 13, 18, 23];
-const CHARS: usize = 36;
+const CHARS: usize = JobId::CHARS;
 
 impl JobId {
-    fn written(self, text: &mut [u8; CHARS]) -> &str {
-        text.fill(b'-');
-        for (byte, place) in self.0.into_iter().zip(PLACES) {
-            [text[place], text[place + 1]] = hex(byte);
+    /// How long an id is when it is written.
+    pub(crate) const CHARS: usize = 36;
+
+    /// Writes it down in the room given.
+    pub(crate) fn written(self, text: &mut [u8; Self::CHARS]) -> &str {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = hex(byte);
         }
+        text.fill(b'-');
+        text[..8].copy_from_slice(&digits[..8]);
+        text[9..13].copy_from_slice(&digits[8..12]);
+        text[14..18].copy_from_slice(&digits[12..16]);
+        text[19..23].copy_from_slice(&digits[16..20]);
+        text[24..].copy_from_slice(&digits[20..]);
         str::from_utf8(text).unwrap_or_default()
     }
 }

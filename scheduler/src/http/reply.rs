@@ -126,8 +126,9 @@ impl Twice {
     fn is_plain(&self) -> bool {
         let mut names = vec![self.name];
         names.extend(self.more.iter().map(|(name, _)| *name));
-        let is_new =
-            |(n, name): (usize, &&str)| !names[..n].contains(name) && !self.object.contains(&format!("\"{name}\":"));
+        let is_new = |(n, name): (usize, &&str)| {
+            !names[..n].contains(name) && !self.object.contains(&["\"", name, "\":"].concat())
+        };
         self.object.len() > "{}".len() && names.iter().enumerate().all(is_new)
     }
 

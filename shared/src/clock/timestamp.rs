@@ -83,12 +83,15 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-/// How long an instant is when it is written.
-const WRITTEN_MAX: usize = "2026-03-08T05:30:00.050Z".len();
+const WRITTEN_MAX: usize = Timestamp::CHARS_MAX;
 
 impl Timestamp {
-    /// Writes it down, digit by digit: every job that is shown shows several, and a general formatter takes three times as long.
-    fn written(self, text: &mut [u8; WRITTEN_MAX]) -> &str {
+    /// How long an instant is at most when it is written.
+    pub(crate) const CHARS_MAX: usize = "2026-03-08T05:30:00.050Z".len();
+
+    /// Writes it down in the room given, digit by digit: every job that is shown shows several, and a general formatter takes
+    /// three times as long.
+    pub(crate) fn written(self, text: &mut [u8; Self::CHARS_MAX]) -> &str {
         let at = self.to_chrono();
         text.copy_from_slice(b"0000-00-00T00:00:00.000Z");
         digits(&mut text[..4], at.year().unsigned_abs());

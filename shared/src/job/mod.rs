@@ -10,6 +10,7 @@ mod kept;
 mod lease;
 mod limit;
 mod member;
+mod object;
 mod record;
 mod refusal;
 mod retry;

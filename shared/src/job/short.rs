@@ -6,50 +6,41 @@
 
 use std::sync::LazyLock;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::object::{Members, ObjectText};
 use super::{Envelope, RetryPolicy};
 use crate::id::JobId;
 use crate::name::QueueName;
 
-/// Written in this order, which is that of the complete envelope.
-#[derive(Serialize)]
-struct Kept<'a> {
-    #[serde(rename = "type")]
-    job_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<&'a str>,
-    args: &'a [Value],
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    meta: &'a Map<String, Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<i8>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    tags: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry: Option<Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
+/// What is kept of a job that says little needs no more.
+const KEPT_BYTES: usize = 256;
 
 impl Envelope {
-    /// The JSON text that is kept.
+    /// The JSON text that is kept, in the order of the complete envelope.
     #[must_use]
     pub fn to_kept_json(&self) -> String {
-        let kept = Kept {
-            job_type: self.job_type.as_str(),
-            queue: Some(self.queue.as_str()).filter(|name| *name != QueueName::default().as_str()),
-            args: &self.args,
-            meta: &self.meta,
-            priority: Some(self.priority).filter(|priority| *priority != 0),
-            tags: &self.tags,
-            retry: retry_to_keep(&self.retry),
-            rest: self.rest_to_json(),
-        };
-        // Maps of texts and numbers: nothing that JSON cannot say.
-        serde_json::to_string(&kept).unwrap_or_default()
+        let mut text = ObjectText::new(KEPT_BYTES);
+        text.word("type", self.job_type.as_str());
+        if self.queue != QueueName::default() {
+            text.word("queue", self.queue.as_str());
+        }
+        text.put("args", &self.args);
+        if !self.meta.is_empty() {
+            text.put("meta", &self.meta);
+        }
+        if self.priority != 0 {
+            text.put("priority", &self.priority);
+        }
+        if !self.tags.is_empty() {
+            text.put("tags", &self.tags);
+        }
+        if let Some(retry) = retry_to_keep(&self.retry) {
+            text.put("retry", &retry);
+        }
+        text.spread(&self.rest_to_json());
+        text.finish()
     }
 }
 
@@ -66,7 +57,7 @@ fn retry_to_keep(policy: &RetryPolicy) -> Option<Value> {
 }
 
 /// The policy that most jobs have, as the wire echoes it.
-pub(super) static RETRY_DEFAULT: LazyLock<Value> = LazyLock::new(|| RetryPolicy::default().to_json());
+static RETRY_DEFAULT: LazyLock<Value> = LazyLock::new(|| RetryPolicy::default().to_json());
 /// The text of it.
 pub(super) static RETRY_WRITTEN: LazyLock<Box<RawValue>> =
     LazyLock::new(|| serde_json::value::to_raw_value(&*RETRY_DEFAULT).unwrap_or_default());

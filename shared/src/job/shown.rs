@@ -4,35 +4,26 @@
 
 use std::sync::LazyLock;
 
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::object::{Members, ObjectText};
 use super::short::{RETRY_WRITTEN, complete};
 use super::{Job, JobState, RetryPolicy};
+use crate::clock::Timestamp;
 use crate::id::JobId;
 use crate::name::QueueName;
 
 /// A job that says little needs no more.
 const SHOWN_BYTES: usize = 768;
 
-/// All of it, in this order.
-#[derive(Serialize)]
-struct Shown<S, B> {
-    specversion: &'static str,
-    id: JobId,
-    #[serde(flatten)]
-    said: S,
-    #[serde(flatten)]
-    became: B,
-}
-
-pub(super) fn written(id: JobId, said: impl Serialize, became: impl Serialize) -> String {
-    let mut text = Vec::with_capacity(SHOWN_BYTES);
-    // Texts and numbers in maps and lists: nothing that JSON cannot say.
-    let shown = serde_json::to_writer(&mut text, &Shown { specversion: "1.0", id, said, became });
-    shown.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default()
+/// The text of a job, as far as every job has it.
+pub(super) fn begun(id: JobId) -> ObjectText {
+    let mut text = ObjectText::new(SHOWN_BYTES);
+    text.word("specversion", "1.0");
+    text.word("id", id.written(&mut [0; JobId::CHARS]));
+    text
 }
 
 impl Job {
@@ -41,11 +32,8 @@ impl Job {
     pub fn to_json(&self) -> Map<String, Value> {
         let mut map = complete(&self.envelope, self.record.id);
         let most = map.get("retry").and_then(|retry| retry.get("max_attempts")).cloned();
-        let became = Became { job: self, max_attempts: most.unwrap_or_else(|| RetryPolicy::ATTEMPTS.into()) };
-        if let Ok(Value::Object(became)) = serde_json::to_value(became) {
-            // A job may have taken over the time of the one that it replaced.
-            map.extend(became);
-        }
+        // A job may have taken over the time of the one that it replaced.
+        self.became(&mut map, &most.unwrap_or_else(|| RetryPolicy::ATTEMPTS.into()));
         map
     }
 
@@ -53,9 +41,64 @@ impl Job {
     /// as it is.
     #[must_use]
     pub fn to_json_text(&self) -> String {
-        match Usual::read(self.envelope.text()) {
-            Some(said) => written(self.record.id, said, Became { job: self, max_attempts: RetryPolicy::ATTEMPTS }),
-            None => Value::Object(self.to_json()).to_string(),
+        let Some(said) = Usual::read(self.envelope.text()) else { return Value::Object(self.to_json()).to_string() };
+        let mut text = begun(self.record.id);
+        said.say(&mut text);
+        self.became(&mut text, &RetryPolicy::ATTEMPTS);
+        text.finish()
+    }
+
+    /// What the record says of a job, and what its attempts left. A time that has not come is left out, never `null`: typed
+    /// clients read absence, not null. `max_attempts` is what its policy of retries says.
+    fn became(&self, to: &mut impl Members, max_attempts: &impl Serialize) {
+        let record = &self.record;
+        let at = |state| record.ended_at.filter(|_| record.state == state);
+        let due = |state| record.due_at.filter(|_| record.state == state);
+        to.word("state", record.state.as_str());
+        to.put("attempt", &record.attempt);
+        to.put("max_attempts", max_attempts);
+        for (name, time) in [
+            ("created_at", Some(record.created_at)),
+            ("enqueued_at", Some(record.enqueued_at)),
+            ("started_at", record.started_at),
+            ("expired_at", record.expired_at),
+            ("activated_at", record.activated_at),
+            ("scheduled_at", due(JobState::Scheduled)),
+            ("next_attempt_at", due(JobState::Retryable)),
+            ("cancelled_at", at(JobState::Cancelled)),
+            ("discarded_at", at(JobState::Discarded)),
+            ("completed_at", record.ended_at.filter(|_| self.ended_by_an_attempt())),
+        ] {
+            if let Some(time) = time {
+                to.word(name, time.written(&mut [0; Timestamp::CHARS_MAX]));
+            }
+        }
+        if let Some(state) = record.previous_state {
+            to.word("previous_state", state.as_str());
+        }
+        if let Some(worker) = record.worker.as_ref().filter(|worker| *worker != NOBODY) {
+            to.put("worker_id", worker);
+        }
+        if let Some(lease) = record.lease.as_ref().filter(|_| record.state == JobState::Active) {
+            to.word("lease_token", lease.as_ref());
+        }
+        if let Some(delay) = record.retry_delay_ms {
+            to.put("retry_delay_ms", &delay);
+        }
+        if let Some(flow) = record.flow {
+            to.word("workflow_id", flow.written(&mut [0; JobId::CHARS]));
+        }
+        if !record.parents.is_empty() {
+            to.put("parent_results", &self.parent_results);
+        }
+        if let Some(result) = &self.result {
+            to.put("result", result);
+        }
+        if let Some(error) = self.errors.last().filter(|_| record.failed) {
+            to.put("error", error);
+        }
+        if !self.errors.is_empty() {
+            to.put("errors", &self.errors);
         }
     }
 
@@ -72,56 +115,8 @@ impl Job {
 /// The worker of a claim that did not say who asked; clients are not told of it.
 const NOBODY: &str = "anonymous";
 
-/// What the record says of a job, and what its attempts left. A time that has not come is left out, never `null`: typed clients
-/// read absence, not null.
-struct Became<'a, M> {
-    job: &'a Job,
-    /// As its policy of retries says.
-    max_attempts: M,
-}
-
-impl<M: Serialize> Serialize for Became<'_, M> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let job = self.job;
-        let record = &job.record;
-        let is = |state| record.state == state;
-        let mut map = Members(serializer.serialize_map(None)?);
-        map.put("state", Some(record.state.as_str()))?;
-        map.put("attempt", Some(record.attempt))?;
-        map.put("max_attempts", Some(&self.max_attempts))?;
-        map.put("created_at", Some(record.created_at))?;
-        map.put("enqueued_at", Some(record.enqueued_at))?;
-        map.put("started_at", record.started_at)?;
-        map.put("expired_at", record.expired_at)?;
-        map.put("activated_at", record.activated_at)?;
-        map.put("scheduled_at", record.due_at.filter(|_| is(JobState::Scheduled)))?;
-        map.put("next_attempt_at", record.due_at.filter(|_| is(JobState::Retryable)))?;
-        map.put("cancelled_at", record.ended_at.filter(|_| is(JobState::Cancelled)))?;
-        map.put("discarded_at", record.ended_at.filter(|_| is(JobState::Discarded)))?;
-        map.put("completed_at", record.ended_at.filter(|_| job.ended_by_an_attempt()))?;
-        map.put("previous_state", record.previous_state.map(JobState::as_str))?;
-        map.put("worker_id", record.worker.as_ref().filter(|worker| *worker != NOBODY))?;
-        map.put("lease_token", record.lease.as_ref().filter(|_| is(JobState::Active)).map(AsRef::as_ref))?;
-        map.put("retry_delay_ms", record.retry_delay_ms)?;
-        map.put("workflow_id", record.flow)?;
-        map.put("parent_results", Some(&job.parent_results).filter(|_| !record.parents.is_empty()))?;
-        map.put("result", job.result.as_ref())?;
-        map.put("error", job.errors.last().filter(|_| record.failed))?;
-        map.put("errors", Some(&job.errors).filter(|errors| !errors.is_empty()))?;
-        map.0.end()
-    }
-}
-
-struct Members<M>(M);
-
-impl<M: SerializeMap> Members<M> {
-    fn put(&mut self, name: &'static str, value: Option<impl Serialize>) -> Result<(), M::Error> {
-        value.map_or(Ok(()), |value| self.0.serialize_entry(name, &value))
-    }
-}
-
 /// What is kept of most jobs, as it stands in its text: these members and no others, and the usual policy of retries.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Usual<'a> {
     #[serde(borrow, rename = "type")]
@@ -136,13 +131,21 @@ struct Usual<'a> {
     priority: i8,
     #[serde(borrow, default = "no_tags")]
     tags: &'a RawValue,
-    #[serde(skip_deserializing, default = "usual_retry")]
-    retry: &'a RawValue,
 }
 
 impl<'a> Usual<'a> {
     fn read(kept: &'a str) -> Option<Self> {
         serde_json::from_str(kept).ok()
+    }
+
+    fn say(&self, text: &mut ObjectText) {
+        text.json("type", self.job_type.get());
+        text.json("queue", self.queue.get());
+        text.json("args", self.args.get());
+        text.json("meta", self.meta.get());
+        text.put("priority", &self.priority);
+        text.json("tags", self.tags.get());
+        text.json("retry", RETRY_WRITTEN.get());
     }
 }
 
@@ -162,10 +165,6 @@ defaults! {
     no_tags: &[(); 0],
 }
 
-fn usual_retry() -> &'static RawValue {
-    &RETRY_WRITTEN
-}
-
 fn raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_default()
 }
@@ -175,7 +174,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clock::Timestamp;
     use crate::id::Partition;
     use crate::job::short::tests::envelopes;
     use crate::job::{Envelope, Kept, Record};

@@ -1,13 +1,9 @@
 //! A job that was just taken in, as the wire shows it: written for each job that is enqueued by itself, from what its producer
 //! said.
 
-use std::borrow::Cow;
-
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use super::short::RETRY_DEFAULT;
-use super::shown::written;
+use super::object::Members;
+use super::short::RETRY_WRITTEN;
+use super::shown::begun;
 use super::{Envelope, Record, RetryPolicy};
 use crate::clock::Timestamp;
 
@@ -16,55 +12,32 @@ impl Envelope {
     /// [`Job::to_json_text`](super::Job::to_json_text) says, without anything being kept before.
     #[must_use]
     pub fn to_job_json(&self, record: &Record) -> String {
-        let is_usual = self.retry == RetryPolicy::default();
-        let said = Described {
-            job_type: self.job_type.as_str(),
-            queue: self.queue.as_str(),
-            args: &self.args,
-            meta: &self.meta,
-            priority: self.priority,
-            tags: &self.tags,
-            retry: if is_usual { Cow::Borrowed(&*RETRY_DEFAULT) } else { Cow::Owned(self.retry.to_json()) },
-            rest: self.rest_to_json(),
-        };
-        let became = TakenIn {
-            state: record.state.as_str(),
-            attempt: record.attempt,
-            max_attempts: self.retry.max_attempts,
-            created_at: record.created_at,
-            enqueued_at: record.enqueued_at,
-        };
-        written(record.id, said, became)
+        let mut text = begun(record.id);
+        text.word("type", self.job_type.as_str());
+        text.word("queue", self.queue.as_str());
+        text.put("args", &self.args);
+        text.put("meta", &self.meta);
+        text.put("priority", &self.priority);
+        text.put("tags", &self.tags);
+        if self.retry == RetryPolicy::default() {
+            text.json("retry", RETRY_WRITTEN.get());
+        } else {
+            text.put("retry", &self.retry.to_json());
+        }
+        text.spread(&self.rest_to_json());
+        text.word("state", record.state.as_str());
+        text.put("attempt", &record.attempt);
+        text.put("max_attempts", &self.retry.max_attempts);
+        text.word("created_at", record.created_at.written(&mut [0; Timestamp::CHARS_MAX]));
+        text.word("enqueued_at", record.enqueued_at.written(&mut [0; Timestamp::CHARS_MAX]));
+        text.finish()
     }
-}
-
-/// What a producer said, all of it.
-#[derive(Serialize)]
-struct Described<'a> {
-    #[serde(rename = "type")]
-    job_type: &'a str,
-    queue: &'a str,
-    args: &'a [Value],
-    meta: &'a Map<String, Value>,
-    priority: i8,
-    tags: &'a [String],
-    retry: Cow<'a, Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-/// What the record of a job says that has just been taken in.
-#[derive(Serialize)]
-struct TakenIn {
-    state: &'static str,
-    attempt: u32,
-    max_attempts: u32,
-    created_at: Timestamp,
-    enqueued_at: Timestamp,
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::id::{JobId, Partition};
     use crate::job::short::tests::envelopes;
