@@ -145,7 +145,6 @@ fn hex(byte: u8) -> [u8; 2] {
 /// Where the digits of each byte stand in the text of an id, and where dashes do.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const DASHES: [usize; 4] = [8, 13, 18, 23];
-const CHARS: usize = JobId::CHARS;
 
 impl JobId {
     /// How long an id is when it is written.
@@ -169,7 +168,7 @@ impl JobId {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.written(&mut [0; CHARS]))
+        f.write_str(self.written(&mut [0; Self::CHARS]))
     }
 }
 
@@ -187,7 +186,7 @@ impl FromStr for JobId {
 }
 
 fn parse(text: &[u8]) -> Option<[u8; 16]> {
-    let text: &[u8; CHARS] = text.try_into().ok()?;
+    let text: &[u8; JobId::CHARS] = text.try_into().ok()?;
     if DASHES.iter().any(|&dash| text[dash] != b'-') {
         return None;
     }
@@ -208,7 +207,7 @@ fn digit(char: u8) -> Option<u8> {
 
 impl Serialize for JobId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.written(&mut [0; CHARS]))
+        serializer.serialize_str(self.written(&mut [0; Self::CHARS]))
     }
 }
 

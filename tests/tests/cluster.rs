@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carillon_shared::id::JobId;
-use carillon_shared::store::{ConnectionOptions, EventCursor, Store, StoreError, StoreOptions};
+use carillon_shared::name::QueueName;
+use carillon_shared::store::{Claim, ConnectionOptions, EventCursor, Store, StoreError, StoreOptions, WorkerOrder};
 use carillon_tests::cluster::Cluster;
 use carillon_tests::invariants::assert_all_hold;
 use carillon_tests::load::{Load, assert_each_completed_once};
 use carillon_tests::process::{Process, scheduler, worker};
 use carillon_tests::redis::namespace;
 use carillon_tests::snapshot::Snapshot;
-use carillon_tests::store::{claim, enqueue, options};
+use carillon_tests::store::{LEASE, claim, enqueue, options};
 use carillon_tests::wait::{until, until_some};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -135,6 +136,24 @@ async fn claimed(store: &Store) -> JobId {
     let id = enqueue(store, &json!({"type": "echo", "args": []})).await;
     assert_eq!(store.claim(&claim(1, Duration::from_secs(30))).await.expect("the cluster is there").len(), 1);
     id
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_be_quiet_is_handed_nothing_by_any_master() {
+    let store = open(shared().await).await;
+    let worker = claim(1, LEASE).askers[0].0.clone();
+    let queues: Vec<QueueName> = (0..8).map(|n| format!("q{n}").parse().expect("a queue")).collect();
+    for queue in &queues {
+        enqueue(&store, &json!({"type": "echo", "args": [], "queue": queue})).await;
+    }
+    let handed = async || {
+        let claim = Claim::new(worker.clone(), queues.clone(), 100, LEASE);
+        store.claim(&claim).await.expect("the cluster is there").len()
+    };
+    store.order(&worker, Some(WorkerOrder::Quiet)).await.expect("the cluster is there");
+    assert_eq!(handed().await, 0);
+    store.order(&worker, None).await.expect("the cluster is there");
+    assert_eq!(handed().await, 8);
 }
 
 #[tokio::test]

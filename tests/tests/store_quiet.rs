@@ -1,12 +1,14 @@
 //! Workers that are handed no jobs, because they were told to wind up or say that they do.
 
+use std::collections::HashSet;
+
 use carillon_shared::client::{Client, Fetch, WorkerSaid};
 use carillon_shared::id::Partition;
 use carillon_shared::name::{QueueName, WorkerId};
 use carillon_shared::store::{Claim, Store, StoreOptions, WorkerOrder};
 use carillon_tests::redis::{Server, shared};
 use carillon_tests::store::{LEASE, a_millisecond, enqueue, options, store};
-use carillon_tests::wait::until_all_wait;
+use carillon_tests::wait::{until, until_all_wait};
 use serde_json::json;
 
 fn worker(name: &str) -> WorkerId {
@@ -48,11 +50,13 @@ async fn noted(store: &Store, name: &str) -> Option<String> {
 async fn those_who_wind_up_are_handed_nothing_and_those_who_ask_with_them_their_share() {
     let server = Server::dedicated();
     let client = Client::new(Store::open(options(&server.url())).await.expect("a Redis of our own"));
-    for (name, state) in [("told", None), ("anonymous", None), ("says", Some("draining")), ("works", Some("running"))] {
+    let drains = Some("draining");
+    for (name, state) in [("told", None), ("anonymous", drains), ("says", drains), ("works", Some("running"))] {
         heartbeat(&client, name, state).await;
     }
     order(&client, "told", Some(WorkerOrder::Quiet)).await;
-    order(&client, "anonymous", Some(WorkerOrder::Terminate)).await;
+    let anonymous = client.order(&worker("anonymous"), Some(WorkerOrder::Quiet)).await.expect("Redis is there");
+    assert!(!anonymous, "those who do not say who they are cannot be told anything");
     jobs(client.store(), 10).await;
     server.freeze();
     // Who does not say who they are go by a name that somebody may bear.
@@ -76,6 +80,8 @@ async fn an_order_holds_in_all_partitions_from_the_moment_it_is_given_until_it_i
     let client = Client::new(Store::open(options).await.expect("the test's Redis is there"));
     heartbeat(&client, "w", None).await;
     let queues: Vec<QueueName> = ["a", "b", "c", "d", "e", "f"].map(|name| name.parse().expect("a queue")).into();
+    let partitions: HashSet<Partition> = queues.iter().map(|queue| client.store().keys().partition_of(queue)).collect();
+    assert!(partitions.len() > 1, "one partition would show nothing: {partitions:?}");
     for queue in &queues {
         enqueue(client.store(), &json!({"type": "echo", "args": [], "queue": queue})).await;
     }
@@ -114,24 +120,75 @@ async fn what_a_request_was_given_before_the_order_it_is_given_again() {
 }
 
 #[tokio::test]
-async fn a_note_of_an_order_that_is_no_more_goes_with_the_next_claim() {
+async fn a_note_of_an_order_that_is_no_more_holds_nobody_up() {
     let client = Client::new(store().await);
-    jobs(client.store(), 1).await;
+    let store = client.store();
+    jobs(store, 2).await;
     // As if an order had been taken back with a Redis that failed half way.
-    client.store().set_quiet(&worker("w"), true).await.expect("Redis is there");
-    assert_eq!((handed(&client, "w").await, handed(&client, "w").await), (0, 1));
-    assert_eq!(noted(client.store(), "w").await, None);
+    let note = async || store.note_quiet(&worker("w"), Some(WorkerOrder::Quiet)).await.expect("Redis is there");
+    note().await;
+    assert_eq!((handed(&client, "w").await, noted(store, "w").await), (1, None));
+    // Others are handed their share at once, and the note goes meanwhile.
+    note().await;
+    let askers = vec![(worker("w"), 1), (worker("other"), 1)];
+    let both = Claim::of(askers, vec![QueueName::default()], LEASE);
+    let claimed = store.claim(&both).await.expect("Redis is there");
+    assert_eq!(claimed.iter().map(|one| one.job.record.worker.as_deref()).collect::<Vec<_>>(), [Some("other")]);
+    until("the note to go", async || noted(store, "w").await.is_none()).await;
+}
+
+#[tokio::test]
+async fn who_is_quiet_is_passed_over_wherever_it_stands_among_those_who_ask() {
+    let store = store().await;
+    jobs(&store, 4).await;
+    store.order(&worker("q"), Some(WorkerOrder::Quiet)).await.expect("Redis is there");
+    let askers = [("q", 2), ("a", 1), ("q", 1), ("b", 2), ("q", 1)].map(|(name, count)| (worker(name), count));
+    let claim = Claim::of(askers.into(), vec![QueueName::default()], LEASE);
+    let claimed = store.claim(&claim).await.expect("Redis is there");
+    let holders: Vec<_> = claimed.iter().filter_map(|one| one.job.record.worker.as_deref()).collect();
+    assert_eq!(holders, ["a", "b", "b"]);
+}
+
+#[tokio::test]
+async fn an_order_stands_although_the_one_before_it_is_taken_back_late() {
+    let client = Client::new(store().await);
+    let store = client.store();
+    jobs(store, 1).await;
+    heartbeat(&client, "w", None).await;
+    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    let before = store.quiet_notes(&worker("w")).await.expect("Redis is there");
+    a_millisecond(store).await;
+    order(&client, "w", Some(WorkerOrder::Terminate)).await;
+    store.forget_quiet(&before).await.expect("Redis is there");
+    assert_eq!(handed(&client, "w").await, 0);
 }
 
 #[tokio::test]
 async fn an_order_that_was_not_noted_is_noted_with_the_next_heartbeat() {
     let client = Client::new(store().await);
-    jobs(client.store(), 1).await;
+    let store = client.store();
+    jobs(store, 1).await;
     heartbeat(&client, "w", None).await;
     order(&client, "w", Some(WorkerOrder::Quiet)).await;
-    client.store().set_quiet(&worker("w"), false).await.expect("Redis is there");
+    let notes = store.quiet_notes(&worker("w")).await.expect("Redis is there");
+    store.forget_quiet(&notes).await.expect("Redis is there");
     heartbeat(&client, "w", None).await;
     assert_eq!(handed(&client, "w").await, 0);
+}
+
+#[tokio::test]
+async fn what_a_worker_says_shortens_no_note_of_an_order() {
+    let client = Client::new(store().await);
+    heartbeat(&client, "w", None).await;
+    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    let first = noted(client.store(), "w").await;
+    client.store().note_quiet(&worker("w"), None).await.expect("Redis is there");
+    assert_eq!(noted(client.store(), "w").await, first);
+    // And all notes last as long as the longest.
+    client.store().note_quiet(&worker("other"), None).await.expect("Redis is there");
+    let key = client.store().keys().partition(Partition(0)).quiet();
+    let left_ms: i64 = shared().ask(&["PTTL", &key]).await;
+    assert!(left_ms > 24 * 3_600_000, "{left_ms}");
 }
 
 #[tokio::test]

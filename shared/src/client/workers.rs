@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::fetches::ANONYMOUS;
 use super::{Client, ClientError};
 use crate::id::JobId;
 use crate::name::{JobType, QueueName, WorkerId};
@@ -35,6 +36,10 @@ impl Client {
     ///
     /// When Redis cannot be reached.
     pub async fn order(&self, worker: &WorkerId, order: Option<WorkerOrder>) -> Result<bool, StoreError> {
+        // By this name go those who do not say who they are.
+        if worker.as_str() == ANONYMOUS {
+            return Ok(false);
+        }
         let Some(info) = self.store.worker(worker).await? else { return Ok(false) };
         self.store.order(worker, order).await?;
         if order == Some(WorkerOrder::Quiet) {
@@ -58,19 +63,20 @@ impl Client {
     ) -> Result<Option<WorkerOrder>, ClientError> {
         let now = self.store.clock().now();
         let before = self.store.worker(worker).await?;
-        let (is_new, was_winding_up) = (before.is_none(), before.as_ref().is_some_and(WorkerInfo::is_winding_up));
+        let is_new = before.is_none();
         let mut info = before.unwrap_or_else(|| WorkerInfo::unknown(worker.clone(), now));
         said.into_info(&mut info);
         info.active_job_ids = running.to_vec();
         info.last_heartbeat_at = now;
         let order = self.store.note_worker(&info).await?;
-        let is_quiet = order.is_some() || info.is_winding_up();
-        if is_quiet || was_winding_up {
-            self.store.set_quiet(worker, is_quiet).await?;
-        }
         if is_new {
             let said = json!({"worker_id": worker, "queues": info.queues, "concurrency": info.concurrency});
             self.store.tell("worker.started", "workers", worker.as_str(), &said).await?;
+        }
+        if (order.is_some() || info.is_winding_up())
+            && let Err(error) = self.store.note_quiet(worker, order).await
+        {
+            tracing::warn!(error = %error, worker = %worker, "a quiet worker may be handed jobs until its next heartbeat");
         }
         Ok(order)
     }

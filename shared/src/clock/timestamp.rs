@@ -83,8 +83,6 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-const WRITTEN_MAX: usize = Timestamp::CHARS_MAX;
-
 impl Timestamp {
     /// How long an instant is at most when it is written.
     pub(crate) const CHARS_MAX: usize = "2026-03-08T05:30:00.050Z".len();
@@ -101,7 +99,7 @@ impl Timestamp {
         digits(&mut text[14..16], at.minute());
         digits(&mut text[17..19], at.second());
         digits(&mut text[20..23], at.timestamp_subsec_millis());
-        let length = if at.timestamp_subsec_millis() > 0 { WRITTEN_MAX } else { WRITTEN_MAX - ".000".len() };
+        let length = if at.timestamp_subsec_millis() > 0 { Self::CHARS_MAX } else { Self::CHARS_MAX - ".000".len() };
         text[length - 1] = b'Z';
         str::from_utf8(&text[..length]).unwrap_or_default()
     }
@@ -118,7 +116,7 @@ fn digits(place: &mut [u8], mut number: u32) {
 /// RFC 3339 in UTC; milliseconds are shown only where there are some.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.written(&mut [0; WRITTEN_MAX]))
+        f.write_str(self.written(&mut [0; Self::CHARS_MAX]))
     }
 }
 
@@ -133,7 +131,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.written(&mut [0; WRITTEN_MAX]))
+        serializer.serialize_str(self.written(&mut [0; Self::CHARS_MAX]))
     }
 }
 

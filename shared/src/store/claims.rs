@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connection::Arg;
 use super::job_item::JobItem;
-use super::quiet::Quiet;
+use super::quiet::QuietNote;
 use super::{Held, Store, StoreError, script};
 use crate::clock::BootInstant;
 use crate::id::{JobId, Partition, nonce};
@@ -45,6 +45,13 @@ enum Whence {
     Given,
 }
 
+/// What was handed out, and who was handed nothing because of which notes.
+#[derive(Debug, Default)]
+struct Handed {
+    claimed: Vec<Claimed>,
+    quiet: Vec<QuietNote>,
+}
+
 /// What one call hands out at most.
 const CLAIMED_MAX: usize = 100;
 /// For so long at most a claim that is repeated is given the same jobs.
@@ -79,15 +86,33 @@ impl Store {
     ///
     /// When Redis cannot be reached; the same claim may then be made [again](Self::claim_again), and loses nothing.
     pub async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-        let mut claimed = Vec::new();
+        let Handed { claimed, quiet } = self.claim_once(claim).await?;
+        if quiet.is_empty() {
+            return Ok(claimed);
+        }
+        if claimed.is_empty() {
+            // A request that was given nothing may be made again.
+            let is_again = self.look_again(&quiet).await;
+            return if is_again { Ok(self.claim_once(claim).await?.claimed) } else { Ok(claimed) };
+        }
+        // Those who are handed jobs do not wait for it.
+        let store = self.clone();
+        tokio::spawn(async move { store.look_again(&quiet).await });
+        Ok(claimed)
+    }
+
+    async fn claim_once(&self, claim: &Claim) -> Result<Handed, StoreError> {
+        let mut all = Handed::default();
         for (partition, queues) in self.by_partition(&claim.queues) {
-            let askers = unserved(&claim.askers, &claimed);
+            let askers = unserved(&claim.askers, &all);
             if askers.is_empty() {
                 break;
             }
-            claimed.extend(self.claim_in(partition, &queues, &askers, claim, Whence::Queues).await?);
+            let Handed { claimed, quiet } = self.claim_in(partition, &queues, &askers, claim, Whence::Queues).await?;
+            all.claimed.extend(claimed);
+            all.quiet.extend(quiet);
         }
-        Ok(claimed)
+        Ok(all)
     }
 
     /// Makes a claim again whose answer was lost: what it was given is handed out again, whichever partition gave it; if that
@@ -99,8 +124,8 @@ impl Store {
     pub async fn claim_again(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         let mut given = Vec::new();
         for (partition, queues) in self.by_partition(&claim.queues) {
-            let askers = unserved(&claim.askers, &[]);
-            given.extend(self.claim_in(partition, &queues, &askers, claim, Whence::Given).await?);
+            let askers = unserved(&claim.askers, &Handed::default());
+            given.extend(self.claim_in(partition, &queues, &askers, claim, Whence::Given).await?.claimed);
         }
         if given.is_empty() { self.claim(claim).await } else { Ok(given) }
     }
@@ -112,7 +137,7 @@ impl Store {
         askers: &[(&WorkerId, usize)],
         claim: &Claim,
         whence: Whence,
-    ) -> Result<Vec<Claimed>, StoreError> {
+    ) -> Result<Handed, StoreError> {
         let keys = self.key(partition);
         let mut names = vec![
             keys.due(),
@@ -143,7 +168,7 @@ impl Store {
         let since = BootInstant::now();
         let reply = self.run(&script::claim, &keys, names, args).await?;
         self.heard(&reply, 1, since)?;
-        self.look_again(partition, &Quiet::read(&reply.read(2)?)).await;
+        let quiet = QuietNote::read(partition, &reply.read(2)?);
         let (mut items, mut claimed) = (reply.items(3), Vec::new());
         while !items.is_empty() {
             let text = items.text()?;
@@ -154,7 +179,7 @@ impl Store {
             let held = Held { id, lease, partition };
             claimed.push(Claimed { job, held, since });
         }
-        Ok(claimed)
+        Ok(Handed { claimed, quiet })
     }
 
     /// The queues by partition, each once; partitions in the order in which they first appear.
@@ -173,8 +198,9 @@ impl Store {
     }
 }
 
-/// Who wants how many yet, at most as many in all as one call hands out.
-fn unserved<'a>(askers: &'a [(WorkerId, usize)], claimed: &[Claimed]) -> Vec<(&'a WorkerId, usize)> {
+/// Who wants how many yet, at most as many in all as one call hands out. Who is quiet wants none.
+fn unserved<'a>(askers: &'a [(WorkerId, usize)], handed: &Handed) -> Vec<(&'a WorkerId, usize)> {
+    let Handed { claimed, quiet } = handed;
     let mut left: Vec<(&WorkerId, usize)> = askers.iter().map(|(worker, wanted)| (worker, *wanted)).collect();
     for claimed in claimed {
         let worker = claimed.job.record.worker.as_deref();
@@ -183,6 +209,7 @@ fn unserved<'a>(askers: &'a [(WorkerId, usize)], claimed: &[Claimed]) -> Vec<(&'
             *wanted -= 1;
         }
     }
+    left.retain(|(asker, _)| quiet.iter().all(|note| note.worker != **asker));
     let mut room = CLAIMED_MAX;
     for (_, wanted) in &mut left {
         *wanted = (*wanted).min(room);

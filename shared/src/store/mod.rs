@@ -2,7 +2,8 @@
 //!
 //! One partition is a complete small world in one hash slot: its jobs, queues, entries and events change only through
 //! scripts, each of which is isolated, checks all its guards before its first write, and may be sent twice. What is not in a
-//! partition is a hint or a cache: it can be lost and is rebuilt.
+//! partition is a hint or a cache: it can be lost and is rebuilt. (The orders to workers and what they say of themselves are
+//! neither, but they cannot be in a partition, which keeps notes of them.)
 //!
 //! A refused transition is an answer of the call. [`StoreError`] is for what the caller cannot know.
 
@@ -102,6 +103,7 @@ pub use limits::KeyUse;
 pub use orders::WorkerOrder;
 pub use outlook::{Coming, Outlook};
 pub use queues::{QueueChange, QueueStats};
+pub use quiet::QuietNote;
 pub use recent::Recent;
 pub use retention::{Ended, Retention};
 pub use shelf::{JobCursor, JobCursorError};

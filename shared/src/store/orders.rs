@@ -51,23 +51,27 @@ impl fmt::Display for WorkerOrder {
 }
 
 impl Store {
-    /// Tells a worker what to do, or takes the order back. Once this is done a worker that was told something is handed no jobs.
+    /// Tells a worker what to do, or takes the order back. Once this is done no job is claimed for a worker that was told something.
     ///
     /// # Errors
     ///
     /// When Redis cannot be reached.
     pub async fn order(&self, worker: &WorkerId, order: Option<WorkerOrder>) -> Result<(), StoreError> {
         let key = self.keys().order(worker);
+        let notes = if order.is_some() { Vec::new() } else { self.quiet_notes(worker).await? };
         match order {
             Some(order) => {
                 self.send(redis::cmd("SET").arg(key).arg(order.as_str()).arg("EX").arg(KEPT_FOR.as_secs())).await?
             }
             None => self.send(redis::cmd("DEL").arg(key)).await?,
         };
-        self.set_quiet(worker, order.is_some()).await?;
+        let noted = match order {
+            Some(_) => self.note_quiet(worker, order).await,
+            None => self.forget_quiet(&notes).await,
+        };
         let channel = self.keys().worker_channel(worker.as_str());
         self.send(redis::cmd("PUBLISH").arg(channel).arg(order.map_or("", WorkerOrder::as_str))).await?;
-        Ok(())
+        noted
     }
 
     /// What a worker was told to do. Asking for it on its behalf keeps the order for another day.

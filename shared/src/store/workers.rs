@@ -1,5 +1,5 @@
 //! The registry of workers: what each last said of itself. A hint for people; of all that is done, only whether a worker is
-//! handed jobs by the API is decided by it.
+//! handed jobs by the API is decided by it (quiet.rs).
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ impl WorkerInfo {
 }
 
 /// A worker that was silent for so long is not listed.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 const LISTED_AT_ONCE: usize = 500;
 
 impl Store {
@@ -98,11 +98,18 @@ impl Store {
     ///
     /// When Redis cannot be reached.
     pub async fn forget_worker(&self, worker: &WorkerId) -> Result<(), StoreError> {
+        let notes = match self.order_of(worker).await? {
+            Some(_) => self.quiet_notes(worker).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
         self.send(redis::cmd("DEL").arg(self.keys().worker(worker))).await?;
         self.send(redis::cmd("DEL").arg(self.keys().order(worker))).await?;
         self.send(redis::cmd("ZREM").arg(self.keys().workers()).arg(worker.as_str())).await?;
         self.send(redis::cmd("ZREM").arg(self.keys().heard()).arg(worker.as_str())).await?;
-        self.set_quiet(worker, false).await
+        if let Err(error) = self.forget_quiet(&notes).await {
+            tracing::debug!(error = %error, "notes that a worker was quiet were not taken back: their time will pass");
+        }
+        Ok(())
     }
 
     /// Lists the workers that were heard of within a minute, by name, with what each was told to do.

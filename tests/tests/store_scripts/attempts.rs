@@ -117,6 +117,11 @@ pub(crate) fn cases() -> Vec<Case> {
             let rate = RateLimit { starts: 0, window: LEASE };
             limited(store, QueueChange::Rate(Some(rate))).await
         }),
+        case!(claim, "available jobs while another worker is quiet", Once, |store| {
+            enqueue(&store, &plain()).await;
+            store.order(&"other".parse().expect("a worker"), Some(WorkerOrder::Quiet)).await.expect("Redis is there");
+            claiming(&store)
+        }),
         case!(claim, "a worker that was told to be quiet", Nothing, |store| {
             enqueue(&store, &plain()).await;
             store.order(&claim(1, LEASE).askers[0].0, Some(WorkerOrder::Quiet)).await.expect("Redis is there");

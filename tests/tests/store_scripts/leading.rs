@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use carillon_shared::name::WorkerId;
-use carillon_shared::store::{Acquired, LeaderToken, Settlement, Store, WorkerInfo};
+use carillon_shared::store::{Acquired, LeaderToken, QuietNote, Settlement, Store, WorkerInfo, WorkerOrder};
 use carillon_tests::redis::shared;
+use carillon_tests::store::a_millisecond;
 use serde_json::json;
 
 use crate::case::{Call, Case, call, case};
@@ -43,6 +44,11 @@ fn quiet_worker() -> WorkerId {
     "w".parse().expect("a worker id")
 }
 
+async fn noted(store: &Store, order: WorkerOrder) -> Vec<QuietNote> {
+    store.note_quiet(&quiet_worker(), Some(order)).await.expect("Redis is there");
+    store.quiet_notes(&quiet_worker()).await.expect("Redis is there")
+}
+
 /// Settles one of two items that were taken.
 async fn settling(store: Store, place: usize, rejection: Option<&str>) -> Call {
     push(&store, 2).await;
@@ -76,17 +82,17 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case!(quiet, "a worker that is handed nothing", Renewed, |store| {
             let worker = quiet_worker();
-            call!(store, worker => store.set_quiet(&worker, true).await)
+            call!(store, worker => store.note_quiet(&worker, Some(WorkerOrder::Quiet)).await)
         }),
         case!(quiet, "a worker that is handed jobs again", Once, |store| {
-            let worker = quiet_worker();
-            store.set_quiet(&worker, true).await.expect("Redis is there");
-            call!(store, worker => store.set_quiet(&worker, false).await)
+            let notes = noted(&store, WorkerOrder::Quiet).await;
+            call!(store, notes => store.forget_quiet(&notes).await)
         }),
         case!(quiet, "a worker that was told anew meanwhile", Nothing, |store| {
-            let worker = quiet_worker();
-            store.set_quiet(&worker, true).await.expect("Redis is there");
-            call!(store, worker => store.unset_quiet(P0, &worker, "1").await)
+            let notes = noted(&store, WorkerOrder::Quiet).await;
+            a_millisecond(&store).await;
+            noted(&store, WorkerOrder::Terminate).await;
+            call!(store, notes => store.forget_quiet(&notes).await)
         }),
         case!(rights, "what this user may do", Nothing, |store| {
             call!(store => store.findings().await.map(|found| found.len()))

@@ -231,8 +231,8 @@ impl PartitionKeys {
         self.named(suffix::PROGRESS, id)
     }
 
-    /// The workers that are handed no jobs here: zset by until when, in milliseconds. A hint, which may say too much: what they
-    /// were told, and say of themselves, stands with the workers.
+    /// The workers that are handed no jobs here: zset by until when, in milliseconds. Notes: what they were told, and say of
+    /// themselves, stands with the workers.
     #[must_use]
     pub fn quiet(&self) -> String {
         self.single(suffix::QUIET)

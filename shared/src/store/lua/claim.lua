@@ -2,14 +2,15 @@
 -- Hands out jobs to workers that ask for the same queues: at most as many as they ask for, over the queues in the order given,
 -- to the workers in the order given. Also when memory is full: what was taken in goes on, or nothing would ever become less.
 --
--- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, quiet, then per queue (each once): ready, queue, bell, rate.
---       Limits that jobs share by a key: limit, running.
+-- KEYS  events, due, leases, timeouts, claim:<request>, ended:discarded, quiet, then per queue (each once): ready, queue, bell,
+--       rate. Limits that jobs share by a key: limit, running.
 -- ARGV  1 request nonce, 2 lease (ms), 3 capable of replay for (ms), 4 how long after its time limit an attempt is left to its
---       worker (ms), 5 `1` to hand out only what this request was given before, 6 how many workers, then each with how many jobs it wants
---       (at least 1; of all 1..100), then the queues.
--- Pre   whoever is `quiet` is given nothing but what this request was given before. Phase 1: a job is due; phase 2: it is available, in `ready`, and has not expired; its queue is not paused, and
---       neither its concurrency limit nor its rate limit (starts in any window of so many ms) is reached, nor one that the
---       job shares with others by a key: such a job is passed over, and stays where it is.
+--       worker (ms), 5 `1` to hand out only what this request was given before, 6 how many workers, then each with how many
+--       jobs it wants (at least 1; of all 1..100), then the queues.
+-- Pre   whoever is `quiet` is given nothing but what this request was given before. Phase 1: a job is due; phase 2: it is
+--       available, in `ready`, and has not expired; its queue is not paused, and neither its concurrency limit nor its rate
+--       limit (starts in any window of so many ms) is reached, nor one that the job shares with others by a key: such a job is
+--       passed over, and stays where it is.
 -- Post  1 due jobs (at most 100, of any queue) are available. 2 the jobs are active: attempt + 1, a lease that nobody had,
 --       in `leases` until its deadline; `claim:<request>` names them. The phases read before they write, each for itself.
 -- Reply {"ok", now, who of those who ask is quiet, each with until when (ms), then the jobs, each by its id (job_to)}; the same
@@ -74,14 +75,14 @@ local function limited(job, number)
   redis.call('PEXPIRE', key(LIMIT, job.limit), job.window_ms)
 end
 
--- Those of them that are handed nothing, each with until when. Those who do not say who they are share a name that nobody is told
--- anything by.
+-- Those who ask and are handed nothing, each with until when. No order is given to the name that those share who do not say who
+-- they are, but one of them may say that it winds up.
 local function quiet_among(queues_from)
   if redis.call('EXISTS', key(QUIET)) == 0 then return NONE end
   local quiet = {}
   for i = 7, queues_from - 1, 2 do
     local worker = arg(i)
-    local till = not quiet[worker] and worker ~= 'anonymous' and redis.call('ZSCORE', key(QUIET), worker)
+    local till = not quiet[worker] and worker ~= ANONYMOUS and redis.call('ZSCORE', key(QUIET), worker)
     if till and tonumber(till) > NOW_MS then
       quiet[worker] = till
       reply[3] = reply[3] .. worker .. ' ' .. till .. ' '

@@ -1,21 +1,21 @@
 #!lua flags=allow-oom
--- Keeps a worker from being handed jobs here, or lets it be handed jobs again.
+-- Notes that a worker is handed no jobs here, or takes the note back.
 --
--- KEYS  events, quiet. ARGV 1 worker, 2 for how long (ms; "" to hand it jobs again), 3 until when it is thought to be kept from
---       them (ms; "" if that is all the same).
--- Pre   it is kept from them until just then.
--- Post  `quiet` says until when, and forgets those whose time has passed.
+-- KEYS  events, quiet. ARGV 1 worker, 2 for how long (ms; "" to take the note back), 3 what the note to be taken back says: until
+--       when (ms).
+-- Pre   to take it back: it says just that, or it is another.
+-- Post  `quiet` says until when, never less long than before; notes whose time has passed are gone.
 -- Reply {"ok", now}.
 
 return function()
   local worker, till = arg(1), redis.call('ZSCORE', key(QUIET), arg(1))
-  if arg(3) ~= '' and till ~= arg(3) then return { 'ok', NOW_MS } end
-  redis.call('ZREMRANGEBYSCORE', key(QUIET), '-inf', NOW_MS)
   if arg(2) == '' then
-    redis.call('ZREM', key(QUIET), worker)
-  else
-    redis.call('ZADD', key(QUIET), text(NOW_MS + tonumber(arg(2))), worker)
-    redis.call('PEXPIRE', key(QUIET), arg(2))
+    if till == arg(3) then redis.call('ZREM', key(QUIET), worker) end
+    return { 'ok', NOW_MS }
   end
+  redis.call('ZREMRANGEBYSCORE', key(QUIET), '-inf', NOW_MS)
+  redis.call('ZADD', key(QUIET), 'GT', text(NOW_MS + tonumber(arg(2))), worker)
+  local last = redis.call('ZRANGE', key(QUIET), -1, -1, 'WITHSCORES')
+  redis.call('PEXPIRE', key(QUIET), text(tonumber(last[2]) - NOW_MS))
   return { 'ok', NOW_MS }
 end
