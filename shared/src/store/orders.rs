@@ -58,7 +58,8 @@ impl Store {
     /// When Redis cannot be reached.
     pub async fn order(&self, worker: &WorkerId, order: Option<WorkerOrder>) -> Result<(), StoreError> {
         let key = self.keys().order(worker);
-        let notes = if order.is_some() { Vec::new() } else { self.quiet_notes(worker).await? };
+        // What is not taken back now goes with the next claim.
+        let notes = if order.is_some() { Vec::new() } else { self.quiet_notes(worker).await.unwrap_or_default() };
         match order {
             Some(order) => {
                 self.send(redis::cmd("SET").arg(key).arg(order.as_str()).arg("EX").arg(KEPT_FOR.as_secs())).await?
@@ -67,7 +68,10 @@ impl Store {
         };
         let noted = match order {
             Some(_) => self.note_quiet(worker, order).await,
-            None => self.forget_quiet(&notes).await,
+            None => {
+                self.forget_quiet(&notes).await;
+                Ok(())
+            }
         };
         let channel = self.keys().worker_channel(worker.as_str());
         self.send(redis::cmd("PUBLISH").arg(channel).arg(order.map_or("", WorkerOrder::as_str))).await?;

@@ -78,14 +78,13 @@ impl Store {
         Ok(notes?.into_iter().flatten().collect())
     }
 
-    /// Takes notes back, except where there is another by now.
-    ///
-    /// # Errors
-    ///
-    /// When Redis cannot be reached; some may be taken back then.
-    pub async fn forget_quiet(&self, notes: &[QuietNote]) -> Result<(), StoreError> {
+    /// Takes notes back, except where there is another by now. One that cannot be reached goes with the next claim of its
+    /// worker, or when its time has passed.
+    pub async fn forget_quiet(&self, notes: &[QuietNote]) {
         let taken = notes.iter().map(|note| self.write_note(note.partition, &note.worker, "", &note.till));
-        join_all(taken).await.into_iter().collect()
+        for error in join_all(taken).await.into_iter().filter_map(Result::err) {
+            tracing::debug!(error = %error, "a note that a worker is quiet was not taken back");
+        }
     }
 
     /// Looks whether workers that were handed nothing, because of these notes, are to be handed nothing still. Whether one of
@@ -110,7 +109,7 @@ impl Store {
         }
         let is_quiet = order.is_some() || said.is_some_and(|info| info.is_winding_up());
         if !is_quiet {
-            self.forget_quiet(std::slice::from_ref(note)).await?;
+            self.write_note(note.partition, &note.worker, "", &note.till).await?;
         }
         Ok(!is_quiet)
     }

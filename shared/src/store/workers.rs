@@ -106,9 +106,7 @@ impl Store {
         self.send(redis::cmd("DEL").arg(self.keys().order(worker))).await?;
         self.send(redis::cmd("ZREM").arg(self.keys().workers()).arg(worker.as_str())).await?;
         self.send(redis::cmd("ZREM").arg(self.keys().heard()).arg(worker.as_str())).await?;
-        if let Err(error) = self.forget_quiet(&notes).await {
-            tracing::debug!(error = %error, "notes that a worker was quiet were not taken back: their time will pass");
-        }
+        self.forget_quiet(&notes).await;
         Ok(())
     }
 

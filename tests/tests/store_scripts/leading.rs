@@ -86,13 +86,13 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case!(quiet, "a worker that is handed jobs again", Once, |store| {
             let notes = noted(&store, WorkerOrder::Quiet).await;
-            call!(store, notes => store.forget_quiet(&notes).await)
+            call!(store, notes => { store.forget_quiet(&notes).await; Ok(()) })
         }),
         case!(quiet, "a worker that was told anew meanwhile", Nothing, |store| {
             let notes = noted(&store, WorkerOrder::Quiet).await;
             a_millisecond(&store).await;
             noted(&store, WorkerOrder::Terminate).await;
-            call!(store, notes => store.forget_quiet(&notes).await)
+            call!(store, notes => { store.forget_quiet(&notes).await; Ok(()) })
         }),
         case!(rights, "what this user may do", Nothing, |store| {
             call!(store => store.findings().await.map(|found| found.len()))
