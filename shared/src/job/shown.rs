@@ -52,23 +52,10 @@ impl Job {
     /// clients read absence, not null. `max_attempts` is what its policy of retries says.
     fn became(&self, to: &mut impl Members, max_attempts: &impl Serialize) {
         let record = &self.record;
-        let at = |state| record.ended_at.filter(|_| record.state == state);
-        let due = |state| record.due_at.filter(|_| record.state == state);
         to.word("state", record.state.as_str());
         to.put("attempt", &record.attempt);
         to.put("max_attempts", max_attempts);
-        for (name, time) in [
-            ("created_at", Some(record.created_at)),
-            ("enqueued_at", Some(record.enqueued_at)),
-            ("started_at", record.started_at),
-            ("expired_at", record.expired_at),
-            ("activated_at", record.activated_at),
-            ("scheduled_at", due(JobState::Scheduled)),
-            ("next_attempt_at", due(JobState::Retryable)),
-            ("cancelled_at", at(JobState::Cancelled)),
-            ("discarded_at", at(JobState::Discarded)),
-            ("completed_at", record.ended_at.filter(|_| self.ended_by_an_attempt())),
-        ] {
+        for (name, time) in self.times() {
             if let Some(time) = time {
                 to.word(name, time.written(&mut [0; Timestamp::CHARS_MAX]));
             }
@@ -100,6 +87,25 @@ impl Job {
         if !self.errors.is_empty() {
             to.put("errors", &self.errors);
         }
+    }
+
+    /// The times that have come, or may come yet, each by the name under which it is shown.
+    fn times(&self) -> [(&'static str, Option<Timestamp>); 10] {
+        let record = &self.record;
+        let due = |state| record.due_at.filter(|_| record.state == state);
+        let ended = |state| record.ended_at.filter(|_| record.state == state);
+        [
+            ("created_at", Some(record.created_at)),
+            ("enqueued_at", Some(record.enqueued_at)),
+            ("started_at", record.started_at),
+            ("expired_at", record.expired_at),
+            ("activated_at", record.activated_at),
+            ("scheduled_at", due(JobState::Scheduled)),
+            ("next_attempt_at", due(JobState::Retryable)),
+            ("cancelled_at", ended(JobState::Cancelled)),
+            ("discarded_at", ended(JobState::Discarded)),
+            ("completed_at", record.ended_at.filter(|_| self.ended_by_an_attempt())),
+        ]
     }
 
     /// An end that an attempt brought about: a job that expired or was cancelled did not complete anything.
