@@ -25,6 +25,12 @@ async fn order(client: &Client, name: &str, order: Option<WorkerOrder>) {
     assert!(client.order(&worker(name), order).await.expect("Redis is there"), "{name} was heard of");
 }
 
+/// A worker by the name of w is told to be quiet.
+async fn quieted(client: &Client) {
+    heartbeat(client, "w", None).await;
+    order(client, "w", Some(WorkerOrder::Quiet)).await;
+}
+
 fn fetch(name: Option<&str>, queue: &QueueName) -> Fetch {
     Fetch { queues: vec![queue.clone()], count: 1, worker: name.map(worker), visibility: None }
 }
@@ -154,8 +160,7 @@ async fn an_order_stands_although_the_one_before_it_is_taken_back_late() {
     let client = Client::new(store().await);
     let store = client.store();
     jobs(store, 1).await;
-    heartbeat(&client, "w", None).await;
-    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    quieted(&client).await;
     let before = store.quiet_notes(&worker("w")).await.expect("Redis is there");
     a_millisecond(store).await;
     order(&client, "w", Some(WorkerOrder::Terminate)).await;
@@ -168,8 +173,7 @@ async fn an_order_that_was_not_noted_is_noted_with_the_next_heartbeat() {
     let client = Client::new(store().await);
     let store = client.store();
     jobs(store, 1).await;
-    heartbeat(&client, "w", None).await;
-    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    quieted(&client).await;
     let notes = store.quiet_notes(&worker("w")).await.expect("Redis is there");
     store.forget_quiet(&notes).await;
     heartbeat(&client, "w", None).await;
@@ -179,8 +183,7 @@ async fn an_order_that_was_not_noted_is_noted_with_the_next_heartbeat() {
 #[tokio::test]
 async fn what_a_worker_says_shortens_no_note_of_an_order() {
     let client = Client::new(store().await);
-    heartbeat(&client, "w", None).await;
-    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    quieted(&client).await;
     let first = noted(client.store(), "w").await;
     client.store().note_quiet(&worker("w"), None).await.expect("Redis is there");
     assert_eq!(noted(client.store(), "w").await, first);
@@ -194,8 +197,7 @@ async fn what_a_worker_says_shortens_no_note_of_an_order() {
 #[tokio::test]
 async fn a_worker_that_only_asks_for_jobs_stays_quiet() {
     let client = Client::new(store().await);
-    heartbeat(&client, "w", None).await;
-    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    quieted(&client).await;
     let store = client.store();
     let first = noted(store, "w").await.expect("a note");
     a_millisecond(store).await;
@@ -217,8 +219,7 @@ async fn a_worker_that_only_asks_for_jobs_stays_quiet() {
 #[tokio::test]
 async fn nothing_is_left_of_a_worker_that_is_struck_off() {
     let client = Client::new(store().await);
-    heartbeat(&client, "w", None).await;
-    order(&client, "w", Some(WorkerOrder::Quiet)).await;
+    quieted(&client).await;
     client.store().forget_worker(&worker("w")).await.expect("Redis is there");
     assert_eq!(noted(client.store(), "w").await, None);
 }
